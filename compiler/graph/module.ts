@@ -1,0 +1,31 @@
+/** What elaboration makes of a spec: graph functions over shared variables, and the schedule that calls them. */
+import type { DataRequest, SamplePlan, TrainPlan } from '../program/types.js';
+import type { GraphFunction, Shape, Variable } from './node.js';
+
+export interface Module {
+  readonly name: string;
+  readonly hash: string;
+  readonly hyper: Readonly<Record<string, number | boolean | string>>;
+  readonly data?: DataRequest;
+  readonly noises: readonly { readonly name: string; readonly shape: Shape }[];
+  readonly variables: readonly Variable[];
+  /** `init`, `shared`, `update.<player>`, `sample.<name>`, `run`: each becomes an entry of the program. */
+  readonly functions: readonly GraphFunction[];
+  readonly train?: TrainPlan;
+  readonly samples: readonly SamplePlan[];
+  /** Every use of a net or block, in program order, for `inspect`. */
+  readonly layers: readonly Layer[];
+}
+
+export interface Layer {
+  /** `G.fc1`; the net itself is `G`. */
+  readonly path: string;
+  /** The block's name: `linear`. */
+  readonly block: string;
+  /** Shapes without the batch. */
+  readonly inputs: readonly Shape[];
+  readonly output: readonly Shape[];
+  /** Elements of the weights declared in this very use (not in uses inside it). */
+  readonly parameters: number;
+  readonly depth: number;
+}

@@ -1,0 +1,161 @@
+/**
+ * The compiled artifact: what the compiler writes and a runtime reads. Plain JSON plus WGSL texts; the one thing that both sides know.
+ * Offsets and sizes of buffers are in bytes.
+ */
+import type { DType } from '../graph/node.js';
+
+export const PROGRAM_FORMAT = 'ganc-program/1';
+
+export interface Program {
+  readonly format: typeof PROGRAM_FORMAT;
+  /** File name of the spec without folder and ending. */
+  readonly name: string;
+  /** SHA-256 (hex) over the resolved text and settings: equal text and settings give equal bytes. */
+  readonly hash: string;
+  /** The resolved value of every hyper. */
+  readonly hyper: Readonly<Record<string, number | boolean | string>>;
+  readonly data?: DataRequest;
+  readonly noises: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  readonly variables: readonly ProgramVariable[];
+  readonly buffers: readonly ProgramBuffer[];
+  /** Path of each stream of random numbers; its index is the draw's number. Key: see `keys` in `ProgramBuffer`. */
+  readonly draws: readonly string[];
+  readonly kernels: readonly ProgramKernel[];
+  readonly entries: readonly Entry[];
+  readonly train?: TrainPlan;
+  readonly samples: readonly SamplePlan[];
+}
+
+/** `data digits = mnist() { x: image[1, 28, 28]  y: class[10] }`. */
+export interface DataRequest {
+  readonly name: string;
+  readonly source: string;
+  readonly args: Readonly<Record<string, number | boolean | string>>;
+  readonly fields: readonly FieldRequest[];
+}
+
+export interface FieldRequest {
+  readonly name: string;
+  /** `image`, `video`, `class`, `tokens`, `audio`, `vector`, or `tensor`. */
+  readonly type: string;
+  readonly shape: readonly number[];
+  /** Named arguments of the type (`words: 32`; for `class`, `classes`). */
+  readonly args: Readonly<Record<string, number>>;
+  /**
+   * How a row lies in its data buffer. `u8`: four to a word, little end first, value = byte * scale + offset (rows padded to whole words).
+   * `f32`, `i32`: as they are. The range is of decoded values.
+   */
+  readonly storage: { readonly kind: 'u8'; readonly scale: number; readonly offset: number } | { readonly kind: 'f32' } | { readonly kind: 'i32' };
+  readonly range?: readonly [number, number];
+  /** Share of rows in which the field is absent. */
+  readonly optional?: number;
+}
+
+export interface ProgramVariable {
+  readonly name: string;
+  readonly kind: 'weight' | 'state' | 'optimizer' | 'average' | 'flat' | 'carry';
+  readonly player?: string;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly buffer: number;
+  readonly offset: number;
+}
+
+/**
+ * Index in `Program.buffers` is the buffer's number.
+ * `variables`: persistent. `scratch`: contents live within one call. `inputs`: written by the host before a call; one an entry.
+ * `outputs`: read by the host after a call; one an entry. `parameters`: constant u32 sizes of kernels, one buffer for all entries, `data` below.
+ * `keys`: two u32 a draw, threefry2x32(key = seed as two u32, counter = FNV-1a-64 of the draw's path as two u32), low word first.
+ * `field`: rows of one data field; its size is the runtime's to say (`size` is 0).
+ */
+export interface ProgramBuffer {
+  readonly kind: 'variables' | 'scratch' | 'inputs' | 'outputs' | 'parameters' | 'keys' | 'field';
+  readonly size: number;
+  readonly field?: string;
+  readonly entry?: string;
+}
+
+/** One WGSL text with an entry point `main`; group 0; binding i is `bindings[i]`. */
+export interface ProgramKernel {
+  /** Readable and unique: `gemm_nt_bias_relu`, `reduce_3`. The file is `kernels/<id>.wgsl`. */
+  readonly id: string;
+  readonly bindings: readonly ('uniform' | 'read' | 'read_write')[];
+  /** First is portable: at most 8 storage buffers, no extension. Others need what they name. */
+  readonly candidates: readonly KernelCandidate[];
+}
+
+export interface KernelCandidate {
+  readonly name: string;
+  readonly wgsl: string;
+  readonly workgroupSize: readonly [number, number, number];
+  readonly requires?: { readonly features?: readonly string[]; readonly subgroupSize?: number };
+}
+
+export interface Entry {
+  readonly name: string;
+  /** Scalars and tensors that the host writes at their offsets of the entry's `inputs` buffer. */
+  readonly inputs: readonly EntryInput[];
+  readonly outputs: readonly EntryOutput[];
+  /** In order. Copies are of whole slices. */
+  readonly commands: readonly Command[];
+}
+
+export interface EntryInput {
+  /**
+   * `counter`: u32, the number of this call (0, 1, ...) for the draws. `step`: f32, the training step.
+   * `rows`: u32 [batch], rows of the data fields. `tensor`: a tensor by name.
+   */
+  readonly kind: 'counter' | 'step' | 'rows' | 'tensor';
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly buffer: number;
+  readonly offset: number;
+}
+
+export interface EntryOutput {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly buffer: number;
+  readonly offset: number;
+}
+
+export type Command =
+  | {
+      readonly kind: 'dispatch';
+      /** Index in `Program.kernels`. */
+      readonly kernel: number;
+      readonly bindings: readonly { readonly buffer: number; readonly offset: number; readonly size: number }[];
+      /** Workgroups for each candidate of the kernel. */
+      readonly workgroups: readonly (readonly [number, number, number])[];
+      /** Layer or line it came from, for profiles. */
+      readonly label: string;
+      readonly flops: number;
+      readonly bytes: number;
+    }
+  | { readonly kind: 'copy'; readonly from: { readonly buffer: number; readonly offset: number }; readonly to: { readonly buffer: number; readonly offset: number }; readonly size: number };
+
+export interface TrainPlan {
+  readonly batch: number;
+  readonly steps: number;
+  /** Runs first in every step where the game has shared bindings; its counter is the step. */
+  readonly shared?: string;
+  /** In order; `entry` runs `times` in a row. The counter of an entry is the number of its player's updates so far. */
+  readonly updates: readonly { readonly player: string; readonly entry: string; readonly times: number }[];
+  /** Entry that fills all variables; counter 0. */
+  readonly init: string;
+  /** Output `loss` of an update entry is the objective as written; other outputs: `loss.<field>`, `report.<name>`, and `nonfinite`, how many of the new weights and gradients are NaN or infinite. */
+  readonly reports: readonly { readonly name: string; readonly player: string }[];
+  /** True where the batch is one a step, for all updates. */
+  readonly sharedBatch: boolean;
+}
+
+/** `sample digit = G(z)`: an entry that computes `count` examples at a call. */
+export interface SamplePlan {
+  readonly name: string;
+  readonly entry: string;
+  readonly count: number;
+  /** Of each output: its field type (`image`, `video`, `vector`...) if known, and range. */
+  readonly outputs: readonly { readonly name: string; readonly type?: string; readonly shape: readonly number[]; readonly range?: readonly [number, number] }[];
+}

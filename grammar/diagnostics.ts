@@ -1,0 +1,37 @@
+/** What the compiler says about a text: one record a mistake. Rendering is in `render.ts`. */
+import type { Span } from './source.js';
+
+export interface Note {
+  readonly message: string;
+  readonly span?: Span;
+}
+
+export interface Diagnostic {
+  /** Stable: `GAN1xxx` syntax, `GAN2xxx` names and values, `GAN3xxx` shapes, `GAN4xxx` game, schedule and data. */
+  readonly code: string;
+  readonly severity: 'error' | 'warning';
+  /** One sentence: what is wrong. */
+  readonly message: string;
+  readonly span: Span;
+  /** A few words under the underlined part. */
+  readonly label?: string;
+  /** What to write instead. */
+  readonly help?: string;
+  /** The chain of blocks that led there, other places, frames of the prelude. */
+  readonly notes?: readonly Note[];
+}
+
+/** Collects diagnostics; one a place and code. */
+export class Diagnostics {
+  readonly list: Diagnostic[] = [];
+
+  add(diagnostic: Diagnostic): void {
+    const { span, code } = diagnostic;
+    if (this.list.some((d) => d.code === code && d.span.start === span.start && d.span.end === span.end && d.span.source === span.source && d.message === diagnostic.message)) return;
+    this.list.push(diagnostic);
+  }
+
+  get failed(): boolean {
+    return this.list.some((d) => d.severity === 'error');
+  }
+}
