@@ -17,11 +17,27 @@ export interface Origin {
 }
 
 export type UnaryName =
-  | 'neg' | 'abs' | 'sign' | 'exp' | 'expm1' | 'log' | 'log1p' | 'sqrt' | 'rsqrt' | 'sin' | 'cos' | 'tanh'
-  | 'sigmoid' | 'softplus' | 'erf' | 'floor' | 'ceil' | 'round'
-  | 'not'       // bool -> bool
-  | 'finite'    // f32 -> bool, by the bit test: neither NaN nor infinite
-  | 'stop';     // the identity; its derivative is zero
+  | 'neg'
+  | 'abs'
+  | 'sign'
+  | 'exp'
+  | 'expm1'
+  | 'log'
+  | 'log1p'
+  | 'sqrt'
+  | 'rsqrt'
+  | 'sin'
+  | 'cos'
+  | 'tanh'
+  | 'sigmoid'
+  | 'softplus'
+  | 'erf'
+  | 'floor'
+  | 'ceil'
+  | 'round'
+  | 'not' // bool -> bool
+  | 'finite' // f32 -> bool, by the bit test: neither NaN nor infinite
+  | 'stop'; // the identity; its derivative is zero
 export type BinaryName = 'add' | 'sub' | 'mul' | 'div' | 'pow' | 'max' | 'min' | 'mod' | 'and' | 'or';
 export type CompareName = 'lt' | 'le' | 'eq';
 
@@ -41,31 +57,31 @@ export interface ConvAttrs {
 /** Every operation: its name, its attributes, and in the comment its inputs and result. */
 export type Operation =
   // leaves
-  | { readonly op: 'constant'; readonly value: number }                 // any shape, filled; i32/u32/bool hold integers
-  | { readonly op: 'iota'; readonly axis: number }                      // index along the axis, i32 or f32
-  | { readonly op: 'input'; readonly name: string }                     // what the host sends with each call (`step`, tensors of a file)
-  | { readonly op: 'field'; readonly field: string }                    // [batch, ...]: this call's rows of a data field, decoded to f32 or i32
-  | { readonly op: 'variable'; readonly name: string }                  // a weight, state, optimizer state or average, as it was before the call
-  | { readonly op: 'random'; readonly path: string }                    // f32 uniform in (0, 1), Threefry by seed, path, call counter and element
+  | { readonly op: 'constant'; readonly value: number } // any shape, filled; i32/u32/bool hold integers
+  | { readonly op: 'iota'; readonly axis: number } // index along the axis, i32 or f32
+  | { readonly op: 'input'; readonly name: string } // what the host sends with each call (`step`, tensors of a file)
+  | { readonly op: 'field'; readonly field: string } // [batch, ...]: this call's rows of a data field, decoded to f32 or i32
+  | { readonly op: 'variable'; readonly name: string } // a weight, state, optimizer state or average, as it was before the call
+  | { readonly op: 'random'; readonly path: string } // f32 uniform in (0, 1), Threefry by seed, path, call counter and element
   // elementwise, all inputs of the result's shape
   | { readonly op: 'unary'; readonly name: UnaryName }
   | { readonly op: 'binary'; readonly name: BinaryName }
-  | { readonly op: 'compare'; readonly name: CompareName }              // -> bool
-  | { readonly op: 'select' }                                           // (bool condition, a, b): a where the condition holds
+  | { readonly op: 'compare'; readonly name: CompareName } // -> bool
+  | { readonly op: 'select' } // (bool condition, a, b): a where the condition holds
   | { readonly op: 'cast'; readonly to: DType }
   // index maps
-  | { readonly op: 'broadcast'; readonly shape: Shape }                 // same rank; axes of length 1 are repeated
+  | { readonly op: 'broadcast'; readonly shape: Shape } // same rank; axes of length 1 are repeated
   | { readonly op: 'reshape'; readonly shape: Shape }
-  | { readonly op: 'permute'; readonly axes: readonly number[] }        // result axis i is input axis axes[i]
+  | { readonly op: 'permute'; readonly axes: readonly number[] } // result axis i is input axis axes[i]
   | { readonly op: 'slice'; readonly start: readonly number[]; readonly stop: readonly number[]; readonly step: readonly number[] } // step >= 1
   | { readonly op: 'pad'; readonly low: readonly number[]; readonly high: readonly number[]; readonly interior: readonly number[] } // with zeros, all >= 0; interior: zeros between neighbours
-  | { readonly op: 'concat'; readonly axis: number }                    // n inputs
+  | { readonly op: 'concat'; readonly axis: number } // n inputs
   | { readonly op: 'reverse'; readonly axes: readonly number[] }
   // reductions: the named axes are dropped. Order of summation is fixed.
   | { readonly op: 'sum'; readonly axes: readonly number[] }
   | { readonly op: 'max'; readonly axes: readonly number[] }
   // contractions
-  | { readonly op: 'matmul' }                                           // [B, M, K] x [B, K, N] -> [B, M, N]
+  | { readonly op: 'matmul' } // [B, M, K] x [B, K, N] -> [B, M, N]
   /**
    * x [N, G, C, ...S] with w [G, O, C, ...K] -> y [N, G, O, ...size]:
    * y[n,g,o,p] = sum over c, k of xd[n,g,c, p*stride + k*dilation - padding] * w[g,o,c,k], where xd is x with inputDilation-1
