@@ -1,0 +1,105 @@
+/** `ganc inspect SPEC`: layers, weights, and what a step costs. */
+import { compileSpec } from '../../compiler/compile.js';
+import type { Module } from '../../compiler/graph/module.js';
+import { size } from '../../compiler/graph/node.js';
+import { lower } from '../../compiler/plan/lower.js';
+import type { Program } from '../../compiler/program/types.js';
+import { accept, readSource, resolveSource } from '../source.js';
+import { bytes, count, magnitude, out, shapeText, table } from '../terminal.js';
+
+export interface InspectOptions {
+  readonly set: Record<string, string>;
+  readonly json?: boolean;
+}
+
+export function inspect(spec: string, options: InspectOptions): void {
+  const { module, diagnostics } = compileSpec(readSource(spec), { set: options.set, resolve: resolveSource });
+  const made = accept(module, diagnostics);
+  const program = lower(made);
+  const facts = { ...describe(made), ...costs(program) };
+  if (options.json) out(`${JSON.stringify(facts, null, 2)}\n`);
+  else show(made, facts);
+}
+
+/** What the spec says: nets, layers, weights and other variables, by name and shape. */
+function describe(module: Module) {
+  const variables = (kind: string) =>
+    module.variables.filter((v) => v.kind === kind).map(({ name, shape, dtype, player }) => ({ name, shape, dtype, ...(player && { player }) }));
+  const weights = variables('weight');
+  const nets = [...new Set(weights.map((w) => w.name.split('.')[0]))].map((name) => ({
+    name,
+    parameters: weights.filter((w) => w.name.startsWith(`${name}.`)).reduce((sum, w) => sum + size(w.shape), 0),
+  }));
+  return {
+    name: module.name,
+    hash: module.hash,
+    hyper: module.hyper,
+    data: module.data,
+    noises: module.noises,
+    nets,
+    layers: module.layers.map(({ path, block, inputs, output, parameters }) => ({ path, block, inputs, output, parameters })),
+    weights,
+    states: variables('state'),
+    averages: variables('average'),
+    train: module.train,
+  };
+}
+
+/** What the compiled program costs. A step is every update as often as the schedule runs it. */
+function costs(program: Program) {
+  const entries = program.entries.map((entry) => {
+    const dispatches = entry.commands.filter((c) => c.kind === 'dispatch');
+    return {
+      name: entry.name,
+      dispatches: dispatches.length,
+      flops: dispatches.reduce((sum, c) => sum + c.flops, 0),
+      bytes: dispatches.reduce((sum, c) => sum + c.bytes, 0),
+    };
+  });
+  const { train } = program;
+  const calls = train ? [...(train.shared ? [{ entry: train.shared, times: 1 }] : []), ...train.updates] : [];
+  const step = { dispatches: 0, flops: 0, bytes: 0 };
+  for (const { entry, times } of calls) {
+    const cost = entries.find((e) => e.name === entry);
+    if (!cost) continue;
+    step.dispatches += cost.dispatches * times;
+    step.flops += cost.flops * times;
+    step.bytes += cost.bytes * times;
+  }
+  const memory: Record<string, number> = {};
+  for (const buffer of program.buffers) if (buffer.kind !== 'field') memory[buffer.kind] = (memory[buffer.kind] ?? 0) + buffer.size;
+  return { kernels: program.kernels.length, entries, step: train ? step : undefined, memory };
+}
+
+function show(module: Module, facts: ReturnType<typeof describe> & ReturnType<typeof costs>): void {
+  const style = out.colors;
+  const shapes = (list: readonly (readonly number[])[]) => list.map(shapeText).join(' ');
+  const heading = (text: string) => out(`\n${style.bold(text)}\n`);
+  out(`${style.bold(module.name)}`);
+  const hypers = Object.entries(module.hyper);
+  out(hypers.length > 0 ? `  ${hypers.map(([name, value]) => `${name} = ${value}`).join(', ')}\n` : '\n');
+
+  heading('Layers');
+  const rows = module.layers.map((layer) => [
+    `${'  '.repeat(layer.depth)}${layer.path}`,
+    layer.block,
+    shapes(layer.inputs),
+    shapes(layer.output),
+    layer.parameters > 0 ? count(layer.parameters) : '',
+  ]);
+  out(table([['path', 'block', 'in', 'out', 'parameters'], ...rows], [4], '  '));
+
+  heading('Parameters');
+  const total = facts.nets.reduce((sum, net) => sum + net.parameters, 0);
+  out(table([...facts.nets.map((net) => [net.name, count(net.parameters)]), ['all', count(total)]], [1], '  '));
+  const states = facts.states.reduce((sum, s) => sum + size(s.shape), 0);
+  if (states > 0) out(`  and ${count(states)} numbers of state (${facts.states.map((s) => s.name).join(', ')})\n`);
+
+  heading('Compiled');
+  const columns = facts.entries.map((e) => [e.name, count(e.dispatches), magnitude(e.flops), bytes(e.bytes)]);
+  out(table([['entry', 'dispatches', 'FLOPs', 'read and written'], ...columns], [1, 2, 3], '  '));
+  out(`  ${count(facts.kernels)} kernels\n`);
+  if (facts.step) out(`  a training step: ${count(facts.step.dispatches)} dispatches, ${magnitude(facts.step.flops)} FLOPs\n`);
+  const memory = Object.entries(facts.memory).filter(([, size]) => size > 0);
+  out(`  memory: ${memory.map(([kind, size]) => `${kind} ${bytes(size)}`).join(', ')}; data come on top\n`);
+}

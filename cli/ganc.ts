@@ -1,0 +1,203 @@
+/** The commands and their options; what each does is in `commands/`, loaded when it is called. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { EXIT, report } from './errors.js';
+import { err, forgiveClosedPipes } from './terminal.js';
+
+const version: string = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
+
+function whole(name: string, least: number) {
+  return (text: string): number => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) throw new InvalidArgumentError(`${name} is a whole number from ${least} up.`);
+    return value;
+  };
+}
+
+function seed(text: string): bigint {
+  if (!/^\d{1,20}$/.test(text) || BigInt(text) >= 1n << 64n) throw new InvalidArgumentError('A seed is a whole number from 0 to 2^64 - 1.');
+  return BigInt(text);
+}
+
+function stepList(text: string): number[] {
+  if (!/^\d+(,\d+)*$/.test(text)) throw new InvalidArgumentError('Steps are whole numbers with commas between: 1,10,50.');
+  return text.split(',').map(Number);
+}
+
+/** `--set k=v`, repeatable. */
+function setting(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const match = /^\s*([A-Za-z_]\w*)\s*=(.*)$/s.exec(text);
+  if (!match || match[2].trim() === '') throw new InvalidArgumentError('Write name=value, as in --set width=32.');
+  return { ...before, [match[1]]: match[2].trim() };
+}
+
+const set = () => new Option('--set <name=value>', "a hyper's value, instead of the spec's (repeatable)").argParser(setting).default({}, 'none');
+const quiet = () => new Option('-q, --quiet', 'say nothing but errors');
+
+/** A command's examples, below its options. */
+function examples(command: Command, ...lines: string[]): Command {
+  return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  $ ganc ${line}\n`).join('')}`);
+}
+
+export function commands(): Command {
+  const program = new Command('ganc')
+    .description('Compiles a GAN, written as a short spec, to WebGPU compute shaders, and trains it.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .showSuggestionAfterError()
+    .showHelpAfterError('(`ganc --help` lists the commands, `ganc COMMAND --help` the options of one)')
+    .configureHelp({ showGlobalOptions: false })
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, `${err.colors.red('error')}:`)) })
+    .exitOverride();
+  program.addHelpText(
+    'after',
+    `
+Results go to stdout, everything else to stderr.
+Exit codes: 0 good, 1 the spec or data is wrong, 2 usage, 3 the GPU or machine failed, 4 the training diverged, 130/143 stopped by a signal.
+Environment: NO_COLOR=1 no colours, GANC_DEVICE=gpu|lavapipe|swiftshader forces a device, GANC_DEBUG=1 shows where an error arose.
+
+First steps:
+  $ ganc init digits            a first spec, ready to train
+  $ ganc train digits/gan.gan   trains it and leaves pictures
+`,
+  );
+
+  examples(
+    program
+      .command('init')
+      .description('write a first spec, ready to train')
+      .argument('[dir]', 'folder to write gan.gan to', '.')
+      .action(async (dir: string) => (await import('./commands/init.js')).init(dir)),
+    'init',
+    'init digits',
+  );
+
+  examples(
+    program
+      .command('check')
+      .description('look for mistakes; nothing is run')
+      .argument('<spec...>', 'spec files; - reads stdin')
+      .addOption(new Option('--format <format>', 'how mistakes are shown (default: pretty on a terminal, else plain)').choices(['pretty', 'plain', 'json']))
+      .addOption(set())
+      .addOption(quiet())
+      .action(async (specs: string[], options) => (await import('./commands/check.js')).check(specs, options)),
+    'check gan.gan',
+    'check specs/*.gan --format json',
+    'check gan.gan --set width=32',
+  );
+
+  examples(
+    program
+      .command('inspect')
+      .description('every layer with its shapes and parameters; kernels, arithmetic and memory of a step')
+      .argument('<spec>', 'spec file; - reads stdin')
+      .addOption(set())
+      .option('--json', 'as JSON, with the name and shape of every weight')
+      .action(async (spec: string, options) => (await import('./commands/inspect.js')).inspect(spec, options)),
+    'inspect gan.gan',
+    'inspect gan.gan --json',
+  );
+
+  examples(
+    program
+      .command('compile')
+      .description('write the compiled program: program.json and kernels/*.wgsl')
+      .argument('<spec>', 'spec file; - reads stdin')
+      .requiredOption('-o, --out <dir>', 'folder to write to')
+      .addOption(set())
+      .addOption(quiet())
+      .action(async (spec: string, options) => (await import('./commands/compile.js')).compile(spec, options)),
+    'compile gan.gan -o build/gan',
+    'train build/gan',
+  );
+
+  examples(
+    program
+      .command('train')
+      .description('train a spec, or a folder that `ganc compile` wrote')
+      .argument('<spec>', 'spec file or folder of a compiled program')
+      .addOption(set())
+      .option('--steps <n>', "steps to train, instead of the spec's", whole('--steps', 1))
+      .option('--seed <n>', 'seed of all draws and of the order of data (default: 0, or that of the resumed run)', seed)
+      .option('--out <dir>', 'folder of the run (default: runs/NAME, runs/NAME-2, ...)')
+      .option('--resume [run]', 'go on with a run: its folder (default: that of --out, or the latest run of this spec)')
+      .option('--overfit', 'train on one batch, always the same, to see that the model can learn')
+      .option('--init <file>', 'weights to start from (safetensors, named as `ganc inspect --json` lists them)')
+      .option('--feed <file>', 'data, noise and other draws of every update (safetensors, PLAYER.NAME, e.g. D.x, D.z, G.z)')
+      .option('--trace <file>', 'write losses, reports, first gradients and weights (safetensors)')
+      .option('--trace-steps <list>', 'steps whose weights --trace holds, as in 1,10,50', stepList)
+      .option('--json', 'progress and result as JSON lines on stdout')
+      .addOption(quiet())
+      .action(async (spec: string, options) => (await import('./commands/train.js')).train(spec, options)),
+    'train gan.gan',
+    'train gan.gan --set drop=0.5 --steps 2000 --seed 1 --out runs/half',
+    'train gan.gan --resume runs/half --steps 4000',
+    'train gan.gan --overfit --steps 500',
+  );
+
+  examples(
+    program
+      .command('sample')
+      .description('draw samples from a trained run')
+      .argument('<run>', 'folder of a run')
+      .option('--count <n>', 'how many', whole('--count', 1), 64)
+      .option('--seed <n>', 'seed of the noise', seed, 0n)
+      .option('-o, --out <file>', 'a .png grid, or .safetensors with the numbers (default: RUN/samples/sample.png)')
+      .addOption(quiet())
+      .action(async (run: string, options) => (await import('./commands/sample.js')).sample(run, options)),
+    'sample runs/gan',
+    'sample runs/gan --count 16 --seed 7 -o digits.png',
+    'sample runs/gan --count 10000 -o digits.safetensors',
+  );
+
+  examples(
+    program
+      .command('run')
+      .description('run one net of a spec on tensors from a file')
+      .argument('<spec>', 'spec file; - reads stdin')
+      .argument('<net>', 'the net')
+      .requiredOption('--in <file>', "inputs by the net's parameter names, batch axis first (safetensors)")
+      .requiredOption('--out <file>', 'where the outputs go: `result`, or the fields of a record (safetensors)')
+      .option('--weights <file>', 'weights and states (safetensors); without, they are drawn as at the start of a training')
+      .option('--training', 'as in training: dropout on, batch statistics; --out also holds `state.NAME`')
+      .option('--vjp <file>', 'a cotangent for each output; --out also holds `grad.INPUT` and `grad.WEIGHT`')
+      .option(
+        '--vjp2 <file>',
+        'with --vjp: a tensor V for each input; --out also holds `grad2.INPUT` and `grad2.cotangent.OUTPUT`, the gradients of sum <grad, V>',
+      )
+      .option('--seed <n>', 'seed of draws', seed, 0n)
+      .addOption(set())
+      .addOption(quiet())
+      .action(async (spec: string, net: string, options) => (await import('./commands/run.js')).run(spec, net, options)),
+    'run gan.gan G --in z.safetensors --weights runs/gan/checkpoints/latest.safetensors --out x.safetensors',
+    'run gan.gan D --in x.safetensors --vjp c.safetensors --out gradients.safetensors',
+  );
+
+  examples(
+    program
+      .command('doctor')
+      .description('which device is used, what it can do, how to get a better one')
+      .option('--json', 'as JSON')
+      .action(async (options) => (await import('./commands/doctor.js')).doctor(options)),
+    'doctor',
+  );
+  return program;
+}
+
+/** Runs a command line and sets the exit code. */
+export async function main(argv: readonly string[]): Promise<void> {
+  forgiveClosedPipes();
+  const program = commands();
+  if (argv.length <= 2) {
+    program.outputHelp({ error: true });
+    process.exitCode = EXIT.usage;
+    return;
+  }
+  try {
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.good : EXIT.usage;
+    else process.exitCode = report(error);
+  }
+}

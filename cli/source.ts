@@ -1,0 +1,87 @@
+/** Reads specs and shows what the compiler says of them. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { Diagnostic } from '../grammar/diagnostics.js';
+import { renderDiagnostics } from '../grammar/render.js';
+import type { Source } from '../grammar/source.js';
+import { suggest } from '../grammar/suggest.js';
+import { FileError, Reported } from './errors.js';
+import { err, type Output } from './terminal.js';
+
+/** No spec is larger: what is was given by mistake. */
+const LARGEST_SPEC = 4 << 20;
+
+/** The text of a spec; `-` is stdin. Throws FileError for what is missing, a folder or no text. */
+export function readSource(path: string): Source {
+  if (path === '-') return { name: '<stdin>', text: decode('<stdin>', readFileSync(0)) };
+  let size: number;
+  try {
+    const stat = statSync(path);
+    if (stat.isDirectory()) throw new FileError(`${path} is a folder, not a spec`, specsIn(path));
+    size = stat.size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new FileError(`there is no file ${path}`, neighbour(path));
+    throw error;
+  }
+  if (size > LARGEST_SPEC) throw new FileError(`${path} has ${size} bytes: that is no spec`);
+  return { name: path, text: decode(path, readFileSync(path)) };
+}
+
+/** UTF-8 only; a byte-order mark is dropped. */
+function decode(name: string, data: Buffer): string {
+  if (data.includes(0)) throw new FileError(`${name} is not text`, 'a spec is a text file that ends in .gan');
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(data);
+  } catch {
+    throw new FileError(`${name} is not UTF-8 text`, 'save it as UTF-8');
+  }
+}
+
+/** What `extends "base.gan"` names, as the compiler asks for it. */
+export function resolveSource(path: string): Source {
+  return readSource(path);
+}
+
+function list(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function specsIn(folder: string): string {
+  const specs = list(folder).filter((name) => name.endsWith('.gan'));
+  return specs.length === 0
+    ? ''
+    : `specs in it: ${specs
+        .slice(0, 5)
+        .map((name) => join(folder, name))
+        .join(', ')}`;
+}
+
+/** The file next to it that was perhaps meant. */
+function neighbour(path: string): string {
+  const folder = dirname(path);
+  const names = list(folder);
+  const wanted = basename(path);
+  const exact = names.find((name) => name === `${wanted}.gan` || name.toLowerCase() === wanted.toLowerCase());
+  const guess = exact ?? suggest(wanted, names);
+  if (guess) return `did you mean ${folder === '.' ? guess : join(folder, guess)}?`;
+  return folder === '.' ? specsIn(folder) : names.length === 0 ? `there is no folder ${folder} with files either` : specsIn(folder);
+}
+
+/** Shows mistakes as fits the output: in full on a terminal, else a line each. */
+export function showDiagnostics(list: readonly Diagnostic[], to: Output, format: 'pretty' | 'plain' | 'json' = to.terminal ? 'pretty' : 'plain'): void {
+  if (list.length === 0 && format !== 'json') return;
+  const text = renderDiagnostics(list, { format, color: format === 'pretty' && to.colors.isColorSupported });
+  to(text.endsWith('\n') ? text : `${text}\n`);
+}
+
+/** The value of a compilation; its mistakes, if any, are shown on stderr and end the command. */
+export function accept<T>(value: T | undefined, diagnostics: readonly Diagnostic[], options: { quiet?: boolean } = {}): T {
+  const failed = value === undefined || diagnostics.some((d) => d.severity === 'error');
+  if (failed || !options.quiet) showDiagnostics(diagnostics, err, 'pretty');
+  if (failed) throw new Reported();
+  return value;
+}

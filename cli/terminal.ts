@@ -1,0 +1,86 @@
+/** Results go to stdout, talk to stderr; colours where a terminal shows them and NO_COLOR is not set. */
+import type { WriteStream } from 'node:tty';
+import colours from 'picocolors';
+
+export type Colours = ReturnType<typeof colours.createColors>;
+
+export interface Output {
+  (text: string): void;
+  readonly colors: Colours;
+  readonly terminal: boolean;
+  /** Columns of the terminal; 100 where there is none. */
+  readonly width: number;
+}
+
+function output(stream: NodeJS.WriteStream): Output {
+  const terminal = Boolean(stream.isTTY) && process.env.TERM !== 'dumb';
+  const { NO_COLOR, FORCE_COLOR } = process.env;
+  const coloured = NO_COLOR ? false : FORCE_COLOR ? FORCE_COLOR !== '0' : terminal;
+  const write = (text: string) => void stream.write(text);
+  return Object.defineProperties(write, {
+    colors: { value: colours.createColors(coloured) },
+    terminal: { value: terminal },
+    width: { get: () => (stream as WriteStream).columns || 100 },
+  }) as Output;
+}
+
+export const out: Output = output(process.stdout);
+export const err: Output = output(process.stderr);
+
+/** A reader that closes the pipe (`| head`) is no error. */
+export function forgiveClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
+      throw error;
+    });
+  }
+}
+
+/** Columns padded to their widest cell; `right` names the columns that hold numbers. */
+export function table(rows: readonly (readonly string[])[], right: readonly number[] = [], indent = ''): string {
+  const widths: number[] = [];
+  for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));
+  const line = (row: readonly string[]) => row.map((cell, i) => (right.includes(i) ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  ');
+  return rows.map((row) => `${indent}${line(row).trimEnd()}\n`).join('');
+}
+
+/** `1,489,681`. */
+export function count(value: number): string {
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
+}
+
+/** `312 B`, `4.0 KiB`, `128 MiB`. */
+export function bytes(value: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** `950`, `1.23 M`, `4.56 G`. */
+export function magnitude(value: number): string {
+  const units = ['', ' k', ' M', ' G', ' T', ' P'];
+  let unit = 0;
+  while (Math.abs(value) >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return unit === 0 ? String(Math.round(value)) : `${value.toPrecision(3)}${units[unit]}`;
+}
+
+/** `0:07`, `12:34`, `1:02:03`. */
+export function duration(seconds: number): string {
+  const total = Math.max(0, Math.round(seconds));
+  const two = (n: number) => String(n).padStart(2, '0');
+  const [h, m, s] = [Math.floor(total / 3600), Math.floor(total / 60) % 60, total % 60];
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+/** `[1, 28, 28]`. */
+export function shapeText(shape: readonly number[]): string {
+  return `[${shape.join(', ')}]`;
+}
