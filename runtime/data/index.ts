@@ -1,0 +1,197 @@
+/** From a spec's `data` block to rows in memory, laid out as the program's data buffers want them. */
+import { resolve } from 'node:path';
+import type { DataRequest, FieldRequest } from '../../compiler/program/types.js';
+import { suggest } from '../../grammar/suggest.js';
+import { type Arguments, numberOf, readArguments, type Rule, textOf } from './args.js';
+import { checkColumn, type Column, type FieldRows, packColumn, typeText } from './columns.js';
+import { DataError } from './error.js';
+import { GRID, grid, points, RING, ring } from './gaussians.js';
+import { digitFolder, idxFiles, packagedDigits } from './mnist.js';
+import { epochOrder } from './order.js';
+import { tensorFields } from './tensors.js';
+
+export { DataError } from './error.js';
+export type { FieldRows } from './columns.js';
+
+/** Rows 0 to count-1 are for training; the `heldOut` rows after them are kept from it, for pictures and figures. */
+export interface DataSet {
+  readonly count: number;
+  readonly heldOut: number;
+  /** Every field with all count + heldOut rows. */
+  readonly fields: ReadonlyMap<string, FieldRows>;
+  /** One line for people: `mnist: 9000 rows (1000 held out), x: image[1, 28, 28]`. */
+  readonly describe: string;
+}
+
+export interface LoadOptions {
+  /** Makes generated sets; the order of rows is not its matter. */
+  readonly seed: bigint;
+  /** Folder that paths of the request start from; by default the current one. */
+  readonly base?: string;
+  /** Sets already loaded, for several runs in one process. */
+  readonly cache?: Map<string, Promise<DataSet>>;
+}
+
+interface Context {
+  readonly request: DataRequest;
+  readonly args: Arguments;
+  readonly seed: bigint;
+  readonly base: string;
+}
+
+interface Source {
+  readonly args: Readonly<Record<string, Rule>>;
+  /** Field types that it delivers; undefined where any goes. */
+  readonly types?: readonly string[];
+  readonly load: (context: Context) => Promise<Map<string, FieldRows>>;
+}
+
+const COUNT: Rule = { kind: 'whole', least: 1, most: 2 ** 31 - 1, says: 'number of rows used' };
+const STD = (otherwise: number): Rule => ({ kind: 'number', otherwise, above: 0, says: 'standard deviation of a mode' });
+const POINTS: Rule = { kind: 'whole', otherwise: 100_000, least: 1, most: 50_000_000, says: 'number of points' };
+
+const SOURCES: ReadonlyMap<string, Source> = new Map<string, Source>([
+  [
+    'mnist',
+    {
+      args: { path: { kind: 'text', says: 'folder of IDX files' }, count: COUNT },
+      types: ['image', 'class'],
+      load: async (context) => {
+        const path = textOf(context.args, 'path');
+        return mixed(context, path === undefined ? new Map(Object.entries(await packagedDigits())) : await digitFolder(resolve(context.base, path), wantedTypes(context.request)));
+      },
+    },
+  ],
+  [
+    'idx',
+    {
+      args: { images: { kind: 'text', says: 'IDX file of pictures' }, labels: { kind: 'text', says: 'IDX file of labels' }, count: COUNT },
+      types: ['image', 'class'],
+      load: async (context) => mixed(context, await idxFiles(namedFiles(context))),
+    },
+  ],
+  [
+    'ring',
+    {
+      args: {
+        modes: { kind: 'whole', otherwise: RING.modes, least: 1, most: 10_000, says: 'number of modes' },
+        radius: { kind: 'number', otherwise: RING.radius, above: 0, says: 'distance of the modes from the origin' },
+        std: STD(RING.std),
+        count: POINTS,
+      },
+      types: ['vector', 'class'],
+      load: async (context) => gaussians(context, ring(numberOf(context.args, 'modes'), numberOf(context.args, 'radius'), numberOf(context.args, 'std'))),
+    },
+  ],
+  [
+    'grid',
+    {
+      args: {
+        side: { kind: 'whole', otherwise: GRID.side, least: 1, most: 100, says: 'number of modes along each side' },
+        spacing: { kind: 'number', otherwise: GRID.spacing, above: 0, says: 'distance of neighbouring modes' },
+        std: STD(GRID.std),
+        count: POINTS,
+      },
+      types: ['vector', 'class'],
+      load: async (context) => gaussians(context, grid(numberOf(context.args, 'side'), numberOf(context.args, 'spacing'), numberOf(context.args, 'std'))),
+    },
+  ],
+  [
+    'tensors',
+    {
+      args: { path: { kind: 'text', required: true, says: 'safetensors file' } },
+      load: async (context) => tensorFields(resolve(context.base, textOf(context.args, 'path') as string), context.request.fields),
+    },
+  ],
+]);
+
+/** Names of the sources that there are. */
+export const SOURCE_NAMES: readonly string[] = [...SOURCES.keys()];
+
+/** Loads or generates the rows of a request. Throws DataError with a reason and, where there is one, a mend. */
+export function loadData(request: DataRequest, options: LoadOptions): Promise<DataSet> {
+  const key = JSON.stringify([request.source, request.args, request.fields, String(options.seed), options.base ?? '']);
+  const known = options.cache?.get(key);
+  if (known !== undefined) return known;
+  const loaded = load(request, options);
+  options.cache?.set(key, loaded);
+  loaded.catch(() => options.cache?.delete(key));
+  return loaded;
+}
+
+async function load(request: DataRequest, options: LoadOptions): Promise<DataSet> {
+  const source = SOURCES.get(request.source);
+  if (source === undefined) {
+    const near = suggest(request.source, SOURCES.keys());
+    throw new DataError(`there is no data source '${request.source}'`, `there are ${SOURCE_NAMES.join(', ')}`, near === undefined ? undefined : `did you mean '${near}'?`);
+  }
+  const args = readArguments(request, source.args);
+  for (const field of request.fields) checkField(request, field, source);
+  const fields = await source.load({ request, args, seed: options.seed, base: options.base ?? '.' });
+  const [first] = fields.values();
+  if (first === undefined) throw new DataError(`the data '${request.name}' asks for no field`, 'a data block names at least one field', 'write data ... { x: image[1, 28, 28] }');
+  const heldOut = Math.min(first.count - 1, Math.floor(first.count * numberOf(args, 'held_out')));
+  const types = request.fields.map((field) => `${field.name}: ${typeText(field)}`).join(', ');
+  const count = first.count - heldOut;
+  return { count, heldOut, fields, describe: `${request.source}: ${count} rows${heldOut > 0 ? ` (${heldOut} held out)` : ''}, ${types}` };
+}
+
+function checkField(request: DataRequest, field: FieldRequest, source: Source): void {
+  if (source.types !== undefined && !source.types.includes(field.type)) {
+    const near = suggest(field.type, source.types);
+    throw new DataError(`field '${field.name}' asks for ${typeText(field)}`, `${request.source} delivers fields of type ${source.types.join(' and ')}`, near === undefined ? undefined : `did you mean '${near}'?`);
+  }
+  if (field.optional !== undefined && field.optional > 0) {
+    throw new DataError(`field '${field.name}' is marked optional`, `${request.source} delivers it with every row`, `leave 'optional ${field.optional}' out`);
+  }
+}
+
+function wantedTypes(request: DataRequest): Set<string> {
+  return new Set(request.fields.map((field) => field.type));
+}
+
+/** Files of `idx`, of which there must be one for each type of field. */
+function namedFiles({ request, args, base }: Context): { images?: string; labels?: string } {
+  const files: { images?: string; labels?: string } = {};
+  for (const field of request.fields) {
+    const name = field.type === 'image' ? 'images' : 'labels';
+    const path = textOf(args, name);
+    if (path === undefined) throw new DataError(`field '${field.name}' asks for ${typeText(field)}`, `idx is given no file of ${name === 'images' ? 'pictures' : 'labels'}`, `write idx(${name}: "file")`);
+    files[name] = resolve(base, path);
+  }
+  return files;
+}
+
+/** Files keep their digits in order, so rows are mixed: by one fixed permutation, so that what is held out is the same in every run. */
+function mixed({ request, args }: Context, columns: ReadonlyMap<string, Column>): Map<string, FieldRows> {
+  const fields = new Map<string, FieldRows>();
+  for (const field of request.fields) {
+    const column = columns.get(field.type) as Column;
+    checkColumn(field, column, request.source);
+    const all = rowCount(column);
+    const count = (args.get('count') as number | undefined) ?? all;
+    if (count > all) throw new DataError(`${request.source}(count: ${count}) is not possible`, `there are ${all} rows`);
+    const order = epochOrder(0n, 'data.mixed', 0, all);
+    fields.set(field.name, packColumn(field, column, Uint32Array.from({ length: count }, (_, i) => order.at(i))));
+  }
+  return fields;
+}
+
+function rowCount(column: Column): number {
+  return column.kind === 'class' ? column.data.length : column.data.length / column.shape.reduce((a, b) => a * b, 1);
+}
+
+function gaussians({ request, args, seed }: Context, mixture: ReturnType<typeof ring>): Map<string, FieldRows> {
+  const count = numberOf(args, 'count');
+  const modes = mixture.centres.length;
+  const fields = new Map<string, FieldRows>();
+  const inOrder = Uint32Array.from({ length: count }, (_, i) => i);
+  for (const field of request.fields) {
+    const column: Column =
+      field.type === 'vector' ? { kind: 'vector', shape: [2], data: points(mixture, seed, count) } : { kind: 'class', classes: modes, data: Int32Array.from(inOrder, (i) => i % modes) };
+    checkColumn(field, column, request.source);
+    fields.set(field.name, packColumn(field, column, inOrder));
+  }
+  return fields;
+}
+
