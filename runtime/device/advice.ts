@@ -10,13 +10,15 @@ export function advice(kind: DeviceKind | undefined): string[] {
   const lines: string[] = [];
   if (existsSync('/proc/driver/nvidia/version') || existsSync('/dev/nvidia0') || existsSync('/dev/nvidiactl')) {
     lines.push(
-      'this machine has an NVIDIA GPU that Vulkan does not reach: install libvulkan1 and the driver\'s Vulkan part (Debian: nvidia-vulkan-icd; in a container: NVIDIA_DRIVER_CAPABILITIES=all, which mounts nvidia_icd.json)',
+      "this machine has an NVIDIA GPU that Vulkan does not reach: install libvulkan1 and the driver's Vulkan part (Debian: nvidia-vulkan-icd; in a container: NVIDIA_DRIVER_CAPABILITIES=all, which mounts nvidia_icd.json)",
     );
   } else if (existsSync('/dev/dri/renderD128')) {
     lines.push('this machine has a GPU (/dev/dri/renderD128): install libvulkan1 and mesa-vulkan-drivers, and join the group `render`');
   }
   if (kind !== 'lavapipe') {
-    lines.push('lavapipe is a software GPU, 3 to 9 times faster than SwiftShader: on Debian 12 run scripts/lavapipe.sh as root; elsewhere install mesa-vulkan-drivers of Mesa 24 or later');
+    lines.push(
+      'lavapipe is a software GPU, 3 to 9 times faster than SwiftShader: on Debian 12 run scripts/lavapipe.sh as root; elsewhere install mesa-vulkan-drivers of Mesa 24 or later',
+    );
   }
   return lines;
 }

@@ -109,7 +109,9 @@ export class GpuDevice {
       this.#rejecters.add(reject);
       promise.then(resolve, (error) => {
         // Dawn rejects its promises as the device dies: the device's own error, which says more, comes within a turn.
-        setImmediate(() => reject(this.#failure ?? (error instanceof GpuError ? error : new GpuError('the GPU did not finish its work', String(error?.message || error)))));
+        setImmediate(() =>
+          reject(this.#failure ?? (error instanceof GpuError ? error : new GpuError('the GPU did not finish its work', String(error?.message || error)))),
+        );
       });
     });
     try {
@@ -163,14 +165,23 @@ async function finish(adapter: GPUAdapter): Promise<GpuDevice> {
     const device = await settle(adapter.requestDevice({ label: 'ganc', requiredFeatures, requiredLimits }));
     return new GpuDevice(device, adapter, kindOf(adapter.info));
   } catch (error) {
-    throw new GpuError(`the adapter "${adapter.info.description}" could not be opened`, (error as Error).message, 'force another with GANC_DEVICE=lavapipe or GANC_DEVICE=swiftshader');
+    throw new GpuError(
+      `the adapter "${adapter.info.description}" could not be opened`,
+      (error as Error).message,
+      'force another with GANC_DEVICE=lavapipe or GANC_DEVICE=swiftshader',
+    );
   }
 }
 
 async function swiftshader(): Promise<GpuDevice> {
   return withSwiftshader(async () => {
     const adapter = await find(['adapter=SwiftShader']);
-    if (!adapter) throw new GpuError('SwiftShader was unpacked, but WebGPU does not see it', 'no adapter of that name', 'install a Vulkan driver of the system; `ganc doctor` says which');
+    if (!adapter)
+      throw new GpuError(
+        'SwiftShader was unpacked, but WebGPU does not see it',
+        'no adapter of that name',
+        'install a Vulkan driver of the system; `ganc doctor` says which',
+      );
     return finish(adapter);
   });
 }
@@ -191,14 +202,19 @@ export async function openDevice(options: DeviceOptions = {}): Promise<GpuDevice
   if (choice === 'swiftshader') return swiftshader();
   if (choice === 'lavapipe') {
     const adapter = await find(['adapter=llvmpipe']);
-    if (!adapter) throw new GpuError('there is no lavapipe that WebGPU accepts', 'it needs Mesa 24 or later; Debian 12 ships 22.3', advice(undefined).join('; '));
+    if (!adapter)
+      throw new GpuError('there is no lavapipe that WebGPU accepts', 'it needs Mesa 24 or later; Debian 12 ships 22.3', advice(undefined).join('; '));
     return finish(adapter);
   }
   const adapter = await find();
   const kind = adapter && kindOf(adapter.info);
   if (choice === 'gpu') {
     if (!adapter || kind !== 'gpu') {
-      throw new GpuError('there is no GPU that WebGPU accepts', adapter ? `the best adapter is software: ${adapter.info.description}` : 'no adapter at all', advice(kind).join('; '));
+      throw new GpuError(
+        'there is no GPU that WebGPU accepts',
+        adapter ? `the best adapter is software: ${adapter.info.description}` : 'no adapter at all',
+        advice(kind).join('; '),
+      );
     }
     return finish(adapter);
   }

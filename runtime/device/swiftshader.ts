@@ -29,7 +29,8 @@ function archivePath(): string | undefined {
 
 /** Whether this machine could run SwiftShader: a reason why not, or undefined. */
 export function swiftshaderObstacle(): string | undefined {
-  if (process.platform !== 'linux' || process.arch !== 'x64') return `the bundled SwiftShader is built for Linux on x64, not for ${process.platform} on ${process.arch}`;
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    return `the bundled SwiftShader is built for Linux on x64, not for ${process.platform} on ${process.arch}`;
   if (!archivePath()) return `the optional npm package ${CARRIER} is not installed`;
   return undefined;
 }
@@ -37,7 +38,10 @@ export function swiftshaderObstacle(): string | undefined {
 /** Files of an uncompressed tar by name without folder: 512-byte headers, name at 0, octal size at 124, data padded to 512. */
 export function untar(archive: Uint8Array): Map<string, Uint8Array> {
   const files = new Map<string, Uint8Array>();
-  const text = (from: number, length: number) => Buffer.from(archive.subarray(from, from + length)).toString('latin1').replace(/\0[^]*$/, '');
+  const text = (from: number, length: number) =>
+    Buffer.from(archive.subarray(from, from + length))
+      .toString('latin1')
+      .replace(/\0[^]*$/, '');
   for (let at = 0; at + 512 <= archive.length && archive[at] !== 0; ) {
     const name = text(at, 100);
     const length = Number.parseInt(text(at + 124, 12).trim() || '0', 8);

@@ -1,0 +1,500 @@
+/**
+ * Runs a compiled program on a device: one queue submit for a list of calls, results read back some steps later.
+ * Everything happens in the order of the calls of this class, also where a submit has to wait because too many are in flight.
+ */
+import { drawKey } from '../../compiler/graph/threefry.js';
+import type { Command, Entry, Program, ProgramVariable } from '../../compiler/program/types.js';
+import { GpuError, InputError } from '../device/error.js';
+import { type GpuDevice, GPUBufferUsage, GPUMapMode } from '../device/open.js';
+import { allocate, allocated, checkBudget, checkField, type Memory } from './memory.js';
+import { type Call, entryOf, packedOffset, packInputs, type Span, spansOf } from './packing.js';
+import { type CandidateChoice, type CompiledKernel, compileKernels } from './pipelines.js';
+import { byteSize, bytesOf, checkTensor, decode, type TensorData } from './tensor.js';
+
+export type { Call } from './packing.js';
+
+export interface ExecutorOptions {
+  /** Of all draws; the low 64 bits count. */
+  readonly seed: bigint;
+  /** Which candidate of each kernel; default `best`. */
+  readonly candidates?: CandidateChoice;
+  /** Compile only what these entries need; others cannot be called. Default: all. */
+  readonly entries?: readonly string[];
+  /** Submits that may be unfinished at a time; a further one waits. Default 4. */
+  readonly inFlight?: number;
+  /** Bytes that the program may take on the device. Default: for a software device the free memory of the machine. */
+  readonly memoryLimit?: number;
+  /** Called as kernels become ready. */
+  readonly progress?: (done: number, total: number) => void;
+}
+
+export interface CallResult {
+  readonly outputs: Record<string, TensorData>;
+}
+
+type Dispatch = Extract<Command, { kind: 'dispatch' }>;
+type Step = { readonly command: Dispatch; readonly kernel: CompiledKernel; readonly workgroups: readonly [number, number, number]; group: GPUBindGroup | undefined } | Extract<Command, { kind: 'copy' }>;
+
+interface PreparedEntry {
+  readonly entry: Entry;
+  readonly steps: readonly Step[];
+  readonly inputs: readonly Span[];
+  readonly inputBytes: number;
+  readonly outputs: readonly Span[];
+  readonly outputBytes: number;
+  /** Data fields that its kernels read. */
+  readonly fields: readonly string[];
+  /** Numbers of the buffers that a second call in the same stretch of commands would overwrite. */
+  readonly ownBuffers: readonly number[];
+}
+
+/** `start` runs when its turn has come. A submit takes one place in flight; while an exclusive job runs, no other starts. */
+interface Job {
+  readonly kind: 'submit' | 'exclusive' | 'write';
+  readonly start: () => Promise<void> | void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Bytes moved between host and device in one piece: staging memory is of this order. */
+const CHUNK = 32 * 1024 * 1024;
+const READBACK_ALIGNMENT = 256;
+
+export class Executor {
+  readonly program: Program;
+  /** Candidate in use of each kernel that was compiled, by kernel id: part of what makes a run repeatable. */
+  readonly choice: Readonly<Record<string, string>>;
+  readonly #gpu: GpuDevice;
+  readonly #buffers: (GPUBuffer | undefined)[];
+  readonly #entries: ReadonlyMap<string, PreparedEntry>;
+  readonly #inFlight: number;
+  readonly #fieldRows = new Map<string, number>();
+  readonly #groups = new Map<string, GPUBindGroup>();
+  readonly #queue: Job[] = [];
+  readonly #idleReadbacks: GPUBuffer[] = [];
+  #readbackBytes = 0;
+  #staging: GPUBuffer | undefined;
+  #running = 0;
+  #exclusive = false;
+  #closed = false;
+
+  private constructor(gpu: GpuDevice, program: Program, buffers: (GPUBuffer | undefined)[], kernels: ReadonlyMap<number, CompiledKernel>, entries: readonly Entry[], inFlight: number) {
+    this.#gpu = gpu;
+    this.program = program;
+    this.#buffers = buffers;
+    this.#inFlight = inFlight;
+    this.choice = Object.fromEntries([...kernels.values()].map(({ kernel, candidate }) => [kernel.id, kernel.candidates[candidate].name]));
+    this.#entries = new Map(entries.map((entry) => [entry.name, prepare(gpu, program, entry, kernels)]));
+    // Those that read data get theirs with the data.
+    for (const { steps } of this.#entries.values()) {
+      for (const step of steps) if ('group' in step && step.command.bindings.every((b) => buffers[b.buffer])) step.group = this.#bindGroup(step);
+    }
+  }
+
+  /**
+   * Compiles the kernels and allocates the buffers, zeroed; variables get their values from the program's `init` entry or from `write`.
+   * Throws GpuError where the device cannot run the program, naming the kernel or the largest variables.
+   */
+  static async create(gpu: GpuDevice, program: Program, options: ExecutorOptions): Promise<Executor> {
+    gpu.check();
+    checkBudget(gpu, program, options.memoryLimit);
+    const entries = options.entries ? options.entries.map((name) => entryOf(program, name)) : program.entries;
+    const used = [...new Set(entries.flatMap((entry) => entry.commands.flatMap((c) => (c.kind === 'dispatch' ? [c.kernel] : []))))].sort((a, b) => a - b);
+    const compiled = await compileKernels(
+      gpu,
+      used.map((index) => program.kernels[index]),
+      options,
+    );
+    const kernels = new Map(used.map((index, i) => [index, compiled[i]]));
+    const buffers = await allocate(gpu, program);
+    gpu.device.pushErrorScope('validation');
+    const executor = new Executor(gpu, program, buffers, kernels, entries, Math.max(1, options.inFlight ?? 4));
+    executor.#fillConstants(options.seed);
+    const error = await gpu.settle(gpu.device.popErrorScope());
+    if (error) {
+      executor.close();
+      throw new GpuError('a kernel does not fit its buffers', error.message.trim(), 'this is a fault of the compiler, not of the spec: please report it with the spec and `ganc doctor`');
+    }
+    return executor;
+  }
+
+  /** Bytes on the device by kind of buffer. */
+  get memory(): Memory {
+    const memory: Memory = { variables: 0, scratch: 0, inputs: 0, outputs: 0, parameters: 0, keys: 0, field: 0, staging: this.#staging?.size ?? 0, readback: this.#readbackBytes, total: 0 };
+    this.program.buffers.forEach((buffer, i) => {
+      memory[buffer.kind] += this.#buffers[i]?.size ?? 0;
+    });
+    memory.total = Object.values(memory).reduce((a, b) => a + b, 0);
+    return memory;
+  }
+
+  /**
+   * The rows of a data field, in the storage layout of its request; later calls read these. `bytes` must not change until the next result.
+   * Throws InputError where name or size do not fit, GpuError where the device cannot take so many.
+   */
+  setField(name: string, rows: { readonly count: number; readonly bytes: Uint8Array }): void {
+    this.#check();
+    checkField(this.#gpu, this.program, name, rows.count, rows.bytes.byteLength);
+    // Known at once, so that calls made from now on are checked against these rows.
+    this.#fieldRows.set(name, rows.count);
+    this.#now(() => {
+      this.program.buffers.forEach((buffer, index) => {
+        if (buffer.kind !== 'field' || buffer.field !== name) return;
+        const old = this.#buffers[index];
+        const size = allocated(rows.bytes.byteLength);
+        if (old?.size !== size) {
+          this.#buffers[index] = this.#gpu.device.createBuffer({ label: `data field ${name}`, size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC });
+          this.#forgetGroups(index);
+          old?.destroy();
+        }
+        this.#upload(this.#buffers[index]!, 0, rows.bytes);
+      });
+    });
+  }
+
+  /**
+   * Runs the calls in order with one queue submit; resolves with their outputs when those are read back. Inputs are taken at once.
+   * Rejects with InputError where an input does not fit, with GpuError where the device fails.
+   */
+  async submit(calls: readonly Call[]): Promise<CallResult[]> {
+    this.#check();
+    const packed = calls.map((call) => {
+      const prepared = this.#entries.get(entryOf(this.program, call.entry).name);
+      if (!prepared) throw new InputError(`the entry "${call.entry}" was not compiled; compiled are ${[...this.#entries.keys()].join(', ')}`);
+      for (const field of prepared.fields) {
+        if (!this.#fieldRows.has(field)) throw new InputError(`${call.entry}: it reads the data field "${field}", which has no rows yet`);
+      }
+      const fieldRows = new Map(prepared.fields.map((field) => [field, this.#fieldRows.get(field)!]));
+      return { prepared, bytes: packInputs(prepared.entry, prepared.inputs, prepared.inputBytes, call, fieldRows) };
+    });
+    return new Promise((resolve, reject) => {
+      this.#enqueue({ kind: 'submit', reject, start: () => this.#run(packed).then(resolve) });
+    });
+  }
+
+  /** Values of the named variables as they are after all earlier submits; without names all that a checkpoint holds (no `flat`, no `carry`). */
+  async read(names?: readonly string[]): Promise<Map<string, TensorData>> {
+    this.#check();
+    const variables = names ? names.map((name) => this.#variable(name)) : this.program.variables.filter((v) => v.kind !== 'flat' && v.kind !== 'carry');
+    return new Promise((resolve, reject) => {
+      this.#enqueue({ kind: 'exclusive', reject, start: () => this.#readVariables(variables).then(resolve) });
+    });
+  }
+
+  /** Sets variables, before all later submits. Nothing is written where one of them does not fit: InputError names it. */
+  write(values: ReadonlyMap<string, TensorData>): void {
+    this.#check();
+    const writes = [...values].map(([name, tensor]) => {
+      const variable = this.#variable(name);
+      checkTensor(`the variable "${name}"`, tensor, variable.dtype, variable.shape);
+      return { variable, bytes: this.#busy ? bytesOf(tensor.data).slice() : bytesOf(tensor.data) };
+    });
+    this.#now(() => {
+      for (const { variable, bytes } of writes) this.#upload(this.#buffers[variable.buffer]!, variable.offset, bytes);
+    });
+  }
+
+  /** Frees the buffers; what is still waiting rejects. The device stays open. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const error = new GpuError('the executor is closed');
+    for (const job of this.#queue.splice(0)) job.reject(error);
+    for (const buffer of [...this.#buffers, ...this.#idleReadbacks, this.#staging]) buffer?.destroy();
+    this.#groups.clear();
+  }
+
+  #check(): void {
+    if (this.#closed) throw new GpuError('the executor is closed');
+    this.#gpu.check();
+  }
+
+  #variable(name: string): ProgramVariable {
+    const variable = this.program.variables.find((v) => v.name === name);
+    if (!variable) throw new InputError(`the program has no variable "${name}"`);
+    return variable;
+  }
+
+  // The order of things: jobs start in order, a submit when there is a place in flight, an exclusive one alone holds up what comes after it.
+
+  get #busy(): boolean {
+    return this.#queue.length > 0 || this.#exclusive;
+  }
+
+  #enqueue(job: Job): void {
+    this.#queue.push(job);
+    this.#next();
+  }
+
+  /** Runs `work` in its turn: at once, mostly, so that its errors are thrown to the caller. */
+  #now(work: () => void): void {
+    if (this.#busy) this.#enqueue({ kind: 'write', start: work, reject: () => {} });
+    else work();
+  }
+
+  #next(): void {
+    while (this.#queue.length > 0 && !this.#exclusive) {
+      const job = this.#queue[0];
+      if (job.kind === 'submit' && this.#running >= this.#inFlight) return;
+      this.#queue.shift();
+      if (job.kind === 'write') {
+        try {
+          job.start();
+        } catch {
+          // The device has failed; whatever is called next says so.
+        }
+        continue;
+      }
+      this.#running++;
+      if (job.kind === 'exclusive') this.#exclusive = true;
+      // A promise also where `start` throws before its first wait.
+      (async () => job.start())().catch(job.reject).finally(() => {
+        this.#running--;
+        if (job.kind === 'exclusive') this.#exclusive = false;
+        this.#next();
+      });
+    }
+  }
+
+  async #run(calls: readonly { readonly prepared: PreparedEntry; readonly bytes: Uint8Array }[]): Promise<CallResult[]> {
+    this.#check();
+    const { device } = this.#gpu;
+    const encoder = device.createCommandEncoder();
+    const inputBytes = calls.reduce((sum, { prepared }) => sum + prepared.inputBytes, 0);
+    const outputBytes = calls.reduce((sum, { prepared }) => sum + prepared.outputBytes, 0);
+    const staging = inputBytes > 0 ? this.#stage(calls, inputBytes) : undefined;
+    const readback = outputBytes > 0 ? this.#takeReadback(outputBytes) : undefined;
+
+    let stagingAt = 0;
+    let readbackAt = 0;
+    const starts = calls.map(({ prepared }) => {
+      const start = readbackAt;
+      readbackAt += prepared.outputBytes;
+      return start;
+    });
+    // A copy ends the compute pass, and a pass costs more than a dispatch: calls that share no inputs or outputs go in one stretch.
+    for (let first = 0; first < calls.length; ) {
+      let end = first;
+      const taken = new Set<number>();
+      while (end < calls.length && !calls[end].prepared.ownBuffers.some((b) => taken.has(b))) {
+        for (const buffer of calls[end].prepared.ownBuffers) taken.add(buffer);
+        end++;
+      }
+      for (let i = first; i < end; i++) {
+        const { prepared } = calls[i];
+        for (const span of prepared.inputs) encoder.copyBufferToBuffer(staging!, stagingAt + span.packed, this.#buffers[span.buffer]!, span.from, span.size);
+        stagingAt += prepared.inputBytes;
+      }
+      this.#encode(
+        encoder,
+        calls.slice(first, end).flatMap(({ prepared }) => prepared.steps),
+      );
+      for (let i = first; i < end; i++) {
+        for (const span of calls[i].prepared.outputs) encoder.copyBufferToBuffer(this.#buffers[span.buffer]!, span.from, readback!, starts[i] + span.packed, span.size);
+      }
+      first = end;
+    }
+    device.queue.submit([encoder.finish()]);
+    // Faults of validation are known by now.
+    this.#gpu.check();
+
+    if (!readback) {
+      await this.#gpu.settle(device.queue.onSubmittedWorkDone());
+      return calls.map(() => ({ outputs: {} }));
+    }
+    await this.#gpu.settle(readback.mapAsync(GPUMapMode.READ, 0, outputBytes));
+    const mapped = readback.getMappedRange(0, outputBytes);
+    const results = calls.map(({ prepared }, i) => ({
+      outputs: Object.fromEntries(
+        prepared.entry.outputs.map((output) => [output.name, decode(output.dtype, output.shape, mapped, starts[i] + packedOffset(prepared.outputs, output))]),
+      ),
+    }));
+    readback.unmap();
+    this.#giveReadback(readback);
+    return results;
+  }
+
+  #encode(encoder: GPUCommandEncoder, steps: readonly Step[]): void {
+    let pass: GPUComputePassEncoder | undefined;
+    let pipeline: GPUComputePipeline | undefined;
+    let group: GPUBindGroup | undefined;
+    for (const step of steps) {
+      if (!('command' in step)) {
+        pass?.end();
+        pass = undefined;
+        encoder.copyBufferToBuffer(this.#buffers[step.from.buffer]!, step.from.offset, this.#buffers[step.to.buffer]!, step.to.offset, step.size);
+        continue;
+      }
+      if (!pass) {
+        pass = encoder.beginComputePass();
+        pipeline = undefined;
+        group = undefined;
+      }
+      step.group ??= this.#bindGroup(step);
+      if (pipeline !== step.kernel.pipeline) {
+        pipeline = step.kernel.pipeline;
+        pass.setPipeline(pipeline);
+      }
+      if (group !== step.group) {
+        group = step.group;
+        pass.setBindGroup(0, group);
+      }
+      pass.dispatchWorkgroups(step.workgroups[0], step.workgroups[1], step.workgroups[2]);
+    }
+    pass?.end();
+  }
+
+  #bindGroup(step: Extract<Step, { command: Dispatch }>): GPUBindGroup {
+    const { kernel, command } = step;
+    const key = `${kernel.layoutKey}:${command.bindings.map((b) => `${b.buffer}/${b.offset}/${b.size}`).join()}`;
+    let group = this.#groups.get(key);
+    if (!group) {
+      group = this.#gpu.device.createBindGroup({
+        label: `${kernel.kernel.id} (${command.label})`,
+        layout: kernel.layout,
+        entries: command.bindings.map(({ buffer, offset, size }, binding) => ({
+          binding,
+          // Size 0: all of a data field, whose size only the runtime knows, or a tensor without elements.
+          resource: { buffer: this.#buffers[buffer]!, offset, size: size > 0 ? Math.ceil(size / 4) * 4 : undefined },
+        })),
+      });
+      this.#groups.set(key, group);
+    }
+    return group;
+  }
+
+  /** Bind groups of a buffer that is replaced. */
+  #forgetGroups(buffer: number): void {
+    this.#groups.clear();
+    for (const { steps } of this.#entries.values()) {
+      for (const step of steps) if ('group' in step && step.command.bindings.some((b) => b.buffer === buffer)) step.group = undefined;
+    }
+  }
+
+  /** The calls' inputs one after another. The queue keeps writes and submits in order, so one buffer serves all of them. */
+  #stage(calls: readonly { readonly bytes: Uint8Array }[], total: number): GPUBuffer {
+    const { device } = this.#gpu;
+    if (!this.#staging || this.#staging.size < total) {
+      this.#staging?.destroy();
+      this.#staging = device.createBuffer({ label: 'staged inputs', size: 2 ** Math.ceil(Math.log2(Math.max(total, 256))), usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
+    }
+    const all = new Uint8Array(total);
+    let at = 0;
+    for (const { bytes } of calls) {
+      all.set(bytes, at);
+      at += bytes.length;
+    }
+    device.queue.writeBuffer(this.#staging, 0, all);
+    return this.#staging;
+  }
+
+  #takeReadback(size: number): GPUBuffer {
+    const wanted = Math.ceil(size / READBACK_ALIGNMENT) * READBACK_ALIGNMENT;
+    const found = this.#idleReadbacks.findIndex((buffer) => buffer.size === wanted);
+    if (found >= 0) return this.#idleReadbacks.splice(found, 1)[0];
+    this.#readbackBytes += wanted;
+    return this.#gpu.device.createBuffer({ label: 'readback', size: wanted, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+  }
+
+  /** Keeps the most recent few: a training alternates between two or three sizes. */
+  #giveReadback(buffer: GPUBuffer): void {
+    this.#idleReadbacks.unshift(buffer);
+    while (this.#closed ? this.#idleReadbacks.length > 0 : this.#idleReadbacks.length > 2 * this.#inFlight) {
+      const dropped = this.#idleReadbacks.pop()!;
+      this.#readbackBytes -= dropped.size;
+      dropped.destroy();
+    }
+  }
+
+  async #readVariables(variables: readonly ProgramVariable[]): Promise<Map<string, TensorData>> {
+    this.#check();
+    const { device } = this.#gpu;
+    const targets = variables.map((v) => new Uint8Array(byteSize(v.shape)));
+    const pieces: { readonly variable: number; readonly from: number; readonly size: number }[] = [];
+    variables.forEach((v, variable) => {
+      const size = byteSize(v.shape);
+      for (let from = 0; from < size; from += CHUNK) pieces.push({ variable, from, size: Math.min(CHUNK, size - from) });
+    });
+    for (let first = 0; first < pieces.length; ) {
+      let end = first;
+      let total = 0;
+      while (end < pieces.length && (end === first || total + pieces[end].size <= CHUNK)) total += pieces[end++].size;
+      const readback = this.#takeReadback(total);
+      const encoder = device.createCommandEncoder();
+      let at = 0;
+      for (const { variable, from, size } of pieces.slice(first, end)) {
+        encoder.copyBufferToBuffer(this.#buffers[variables[variable].buffer]!, variables[variable].offset + from, readback, at, size);
+        at += size;
+      }
+      device.queue.submit([encoder.finish()]);
+      this.#gpu.check();
+      await this.#gpu.settle(readback.mapAsync(GPUMapMode.READ, 0, total));
+      const mapped = new Uint8Array(readback.getMappedRange(0, total));
+      at = 0;
+      for (const { variable, from, size } of pieces.slice(first, end)) {
+        targets[variable].set(mapped.subarray(at, at + size), from);
+        at += size;
+      }
+      readback.unmap();
+      this.#giveReadback(readback);
+      first = end;
+    }
+    return new Map(variables.map((v, i) => [v.name, decode(v.dtype, v.shape, targets[i].buffer, 0)]));
+  }
+
+  /** In pieces, each followed by a submit: without one, Dawn would hold all of the staging memory. */
+  #upload(buffer: GPUBuffer, offset: number, bytes: Uint8Array): void {
+    const { queue } = this.#gpu.device;
+    for (let from = 0; from < bytes.length; from += CHUNK) {
+      const piece = bytes.subarray(from, from + CHUNK);
+      queue.writeBuffer(buffer, offset + from, piece as Uint8Array<ArrayBuffer>);
+      if (piece.length === CHUNK) queue.submit([]);
+    }
+    this.#gpu.check();
+  }
+
+  #fillConstants(seed: bigint): void {
+    const { program } = this;
+    const keys = new Uint32Array(program.draws.flatMap((path) => drawKey(seed, path)));
+    const parameters = new Uint32Array((program as { parameters?: readonly number[] }).parameters ?? []);
+    program.buffers.forEach((buffer, index) => {
+      const words = buffer.kind === 'keys' ? keys : buffer.kind === 'parameters' ? parameters : undefined;
+      if (words && words.length > 0) this.#upload(this.#buffers[index]!, 0, bytesOf(words));
+    });
+  }
+}
+
+/** Looks up once what every call of the entry needs. Throws GpuError where a dispatch is over the device's limits. */
+function prepare(gpu: GpuDevice, program: Program, entry: Entry, kernels: ReadonlyMap<number, CompiledKernel>): PreparedEntry {
+  const most = gpu.limits.maxComputeWorkgroupsPerDimension;
+  const steps: Step[] = [];
+  const fields = new Set<string>();
+  for (const command of entry.commands) {
+    if (command.kind === 'copy') {
+      if (command.size > 0) steps.push(command);
+      continue;
+    }
+    const kernel = kernels.get(command.kernel)!;
+    const workgroups = command.workgroups[kernel.candidate];
+    if (workgroups.some((n) => n > most)) {
+      throw new GpuError(`"${command.label}" (kernel ${kernel.kernel.id}) needs ${workgroups.join(' x ')} workgroups`, `${gpu.name} allows ${most} a dimension`, 'make the batch or the layer smaller');
+    }
+    if (workgroups.some((n) => n === 0)) continue;
+    for (const { buffer } of command.bindings) {
+      const { field } = program.buffers[buffer];
+      if (field !== undefined) fields.add(field);
+    }
+    steps.push({ command, kernel, workgroups, group: undefined });
+  }
+  const inputs = spansOf(entry.inputs);
+  const outputs = spansOf(entry.outputs);
+  return {
+    entry,
+    steps,
+    inputs: inputs.spans,
+    inputBytes: inputs.total,
+    outputs: outputs.spans,
+    outputBytes: outputs.total,
+    fields: [...fields],
+    ownBuffers: [...inputs.spans, ...outputs.spans].map((span) => span.buffer),
+  };
+}
