@@ -1,5 +1,7 @@
-/** The one boundary: what every known error says on stderr, and the exit code it ends with. */
-import { GpuError } from '../runtime/device/error.js';
+/**
+ * The one boundary: what every known error says on stderr, and the exit code it ends with. An error is known by its `exitCode`;
+ * `reason` and `mend`, where it has them, follow its message.
+ */
 import { err } from './terminal.js';
 
 export const EXIT = { good: 0, spec: 1, usage: 2, machine: 3, diverged: 4, interrupted: 130, terminated: 143 } as const;
@@ -10,7 +12,8 @@ export class UsageError extends Error {
   readonly exitCode = EXIT.usage;
   constructor(
     message: string,
-    readonly help = '',
+    /** What to do instead. */
+    readonly mend = '',
   ) {
     super(message);
   }
@@ -22,7 +25,8 @@ export class FileError extends Error {
   readonly exitCode = EXIT.spec;
   constructor(
     message: string,
-    readonly help = '',
+    /** What to do instead. */
+    readonly mend = '',
   ) {
     super(message);
   }
@@ -53,9 +57,11 @@ const SYSTEM: Readonly<Record<string, string>> = {
 export function report(error: unknown): number {
   if (error instanceof Reported) return error.exitCode;
   if (process.env.GANC_DEBUG && error instanceof Error) err(`${error.stack}\n`);
-  if (error instanceof GpuError) return say(error.message, [error.reason, error.mend], error.exitCode);
-  const known = error as { message?: string; help?: string; mend?: string; exitCode?: unknown; code?: unknown; path?: unknown };
-  if (error instanceof Error && typeof known.exitCode === 'number') return say(error.message, [known.help ?? known.mend ?? ''], known.exitCode);
+  const known = error as { exitCode?: unknown; reason?: unknown; mend?: unknown; code?: unknown; path?: unknown };
+  if (error instanceof Error && typeof known.exitCode === 'number') {
+    const more = [known.reason, known.mend].filter((text): text is string => typeof text === 'string' && !error.message.includes(text));
+    return say(error.message, more, known.exitCode);
+  }
   const system = typeof known?.code === 'string' ? SYSTEM[known.code] : undefined;
   if (system) return say(`${typeof known.path === 'string' ? `${known.path}: ` : ''}${system}`, [], EXIT.machine);
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);

@@ -40,7 +40,9 @@ export function forgiveClosedPipes(): void {
 /** Columns padded to their widest cell; `right` names the columns that hold numbers. */
 export function table(rows: readonly (readonly string[])[], right: readonly number[] = [], indent = ''): string {
   const widths: number[] = [];
-  for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));
+  for (const row of rows) {
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
+  }
   const line = (row: readonly string[]) => row.map((cell, i) => (right.includes(i) ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  ');
   return rows.map((row) => `${indent}${line(row).trimEnd()}\n`).join('');
 }
