@@ -27,7 +27,12 @@ export class Diagnostics {
 
   add(diagnostic: Diagnostic): void {
     const { span, code } = diagnostic;
-    if (this.list.some((d) => d.code === code && d.span.start === span.start && d.span.end === span.end && d.span.source === span.source && d.message === diagnostic.message)) return;
+    if (
+      this.list.some(
+        (d) => d.code === code && d.span.start === span.start && d.span.end === span.end && d.span.source === span.source && d.message === diagnostic.message,
+      )
+    )
+      return;
     this.list.push(diagnostic);
   }
 

@@ -1,0 +1,221 @@
+/**
+ * Pairs the brackets of a text before it is parsed, so that the parser only ever sees balanced ones: a missing closer is put in where it most
+ * likely belongs, a stray one is left out, and each is reported once, at that place, with a note at the opening bracket.
+ */
+import type { IToken, TokenType } from 'chevrotain';
+import type { Diagnostics } from './diagnostics.js';
+import { messages, report } from './messages.js';
+import type { Source, Span } from './source.js';
+import * as t from './tokens.js';
+
+/** What a bracket holds decides what a newline within it means. */
+export type Kind = 'round' | 'square' | 'record' | 'body';
+
+export interface Bracketed {
+  readonly tokens: readonly IToken[];
+  /** The kind of every opening and closing bracket. */
+  readonly kinds: ReadonlyMap<IToken, Kind>;
+}
+
+const closerOf: ReadonlyMap<TokenType, TokenType> = new Map([
+  [t.LParen, t.RParen],
+  [t.LSquare, t.RSquare],
+  [t.LCurly, t.RCurly],
+]);
+const closers: ReadonlySet<TokenType> = new Set(closerOf.values());
+const closerText: ReadonlyMap<TokenType, string> = new Map([
+  [t.LParen, ')'],
+  [t.LSquare, ']'],
+  [t.LCurly, '}'],
+]);
+
+/** After one of these an operand must follow, so a `{` begins a record and a newline is nothing. */
+const wanting: ReadonlySet<TokenType> = new Set([
+  t.Pipe, t.Bar, t.LeftArrow, t.RightArrow, t.Equals, t.Comma, t.Colon, t.Tilde, t.Dot, t.In, t.Not, t.As, t.LParen, t.LSquare,
+]);
+
+export function wantsOperand(type: TokenType): boolean {
+  return wanting.has(type) || (type.CATEGORIES ?? []).includes(t.BinaryOperator);
+}
+
+/** Before one of these a newline is nothing. */
+export function continues(type: TokenType): boolean {
+  return type === t.Pipe || type === t.Bar || type === t.Comma || type === t.Else || type === t.RightArrow || type === t.Dot || (type.CATEGORIES ?? []).includes(t.BinaryOperator);
+}
+
+/** Words that begin an item when they stand first on a line, with what may follow them. */
+const itemWords: ReadonlySet<TokenType> = new Set([
+  t.Extends, t.Hyper, t.Data, t.Noise, t.Net, t.Block, t.Game, t.Train, t.Sample, t.Variant, t.Judge, t.Metric,
+]);
+
+interface Open {
+  readonly token: IToken;
+  readonly kind: Kind;
+}
+
+export function pairBrackets(tokens: readonly IToken[], source: Source, diagnostics: Diagnostics): Bracketed {
+  return new Pairing(tokens, source, undefined).run() ?? (new Pairing(tokens, source, diagnostics).run() as Bracketed);
+}
+
+/** With no diagnostics to write to, gives up at the first imbalance; with them, mends it. Only then are guesses made, so a good text never meets one. */
+class Pairing {
+  private readonly out: IToken[] = [];
+  private readonly kinds = new Map<IToken, Kind>();
+  private readonly stack: Open[] = [];
+  /** Bracket nesting is lost after a stray brace: further ones are dropped in silence. */
+  private strayBrace = false;
+
+  constructor(
+    private readonly tokens: readonly IToken[],
+    private readonly source: Source,
+    private readonly diagnostics: Diagnostics | undefined,
+  ) {}
+
+  run(): Bracketed | undefined {
+    const { tokens, stack, diagnostics } = this;
+    for (let i = 0; i < tokens.length; i++) {
+      const token = tokens[i];
+      const type = token.tokenType;
+      if (closerOf.has(type)) {
+        const kind: Kind = type === t.LParen ? 'round' : type === t.LSquare ? 'square' : this.braceKind();
+        stack.push({ token, kind });
+        this.kinds.set(token, kind);
+        this.out.push(token);
+      } else if (closers.has(type)) {
+        if (!this.close(token)) return undefined;
+      } else {
+        if (diagnostics !== undefined && type === t.Newline) this.guess(i);
+        this.out.push(token);
+      }
+    }
+    if (stack.length > 0) {
+      if (diagnostics === undefined) return undefined;
+      this.closeDownTo(0);
+    }
+    return { tokens: this.out, kinds: this.kinds };
+  }
+
+  private top(): Open | undefined {
+    return this.stack[this.stack.length - 1];
+  }
+
+  private braceKind(): Kind {
+    let at = this.out.length - 1;
+    const enclosing = this.top()?.kind;
+    const newline = at >= 0 && this.out[at].tokenType === t.Newline;
+    while (at >= 0 && this.out[at].tokenType === t.Newline) at--;
+    const before = this.out[at];
+    if (before === undefined) return 'body';
+    if (wantsOperand(before.tokenType)) return 'record';
+    if (before.tokenType === t.LCurly) return 'record';
+    if (newline && enclosing === 'body') return 'record';
+    if (before.tokenType === t.RCurly && this.kinds.get(before) === 'body' && enclosing !== undefined) return 'record';
+    return 'body';
+  }
+
+  /** False to give up. */
+  private close(token: IToken): boolean {
+    const { stack, diagnostics } = this;
+    const top = this.top();
+    if (top !== undefined && closerOf.get(top.token.tokenType) === token.tokenType) {
+      this.pop(token);
+      return true;
+    }
+    if (diagnostics === undefined) return false;
+    let partner = stack.length - 1;
+    while (partner >= 0 && closerOf.get(stack[partner].token.tokenType) !== token.tokenType) {
+      // A round or square closer never reaches out of the body it stands in.
+      if (token.tokenType !== t.RCurly && stack[partner].kind === 'body') partner = 0;
+      partner--;
+    }
+    if (partner >= 0) {
+      this.closeDownTo(partner + 1);
+      this.pop(token);
+    } else if (top !== undefined && top.kind !== 'body' && token.tokenType !== t.RCurly) {
+      const closer = closerText.get(top.token.tokenType) as string;
+      report(diagnostics, messages.wrongCloser, this.span(token), [top.token.image, token.image, closer], [this.opened(top)]);
+      this.pop(t.retype({ ...token }, closerOf.get(top.token.tokenType) as TokenType));
+    } else {
+      if (!(this.strayBrace && token.tokenType === t.RCurly)) report(diagnostics, messages.strayCloser, this.span(token), [token.image]);
+      if (token.tokenType === t.RCurly) this.strayBrace = true;
+    }
+    return true;
+  }
+
+  private pop(token: IToken): void {
+    const open = this.stack.pop() as Open;
+    this.kinds.set(token, open.kind);
+    this.out.push(token);
+  }
+
+  /** Puts in the closers that are missing above a depth; the innermost is the mistake, the others mostly follow from it. */
+  private closeDownTo(depth: number): void {
+    let reported = false;
+    while (this.stack.length > depth) {
+      const open = this.top() as Open;
+      const last = this.lastWritten();
+      const end = t.endOf(last);
+      if (!reported || open.kind === 'body') {
+        const span = { source: this.source, start: last.startOffset, end };
+        if (!reported) report(this.diagnostics as Diagnostics, messages.unclosed, span, [open.token.image, closerText.get(open.token.tokenType) as string], [this.opened(open)]);
+        reported = true;
+      }
+      const closer = t.virtual(closerOf.get(open.token.tokenType) as TokenType, end, closerText.get(open.token.tokenType));
+      // The newline after the last token belongs behind the closer.
+      const tail: IToken[] = [];
+      while (this.out.length > 0 && this.out[this.out.length - 1].tokenType === t.Newline) tail.unshift(this.out.pop() as IToken);
+      this.pop({ ...closer, image: '' });
+      this.out.push(...tail);
+    }
+  }
+
+  private lastWritten(): IToken {
+    let at = this.out.length - 1;
+    while (at > 0 && (this.out[at].tokenType === t.Newline || this.out[at].image === '')) at--;
+    return this.out[at];
+  }
+
+  /**
+   * At the end of a line of a text whose brackets do not pair: closes round, square and record brackets where two operands would meet without a comma
+   * or where a statement begins, and all bodies where an item begins in the first column.
+   */
+  private guess(at: number): void {
+    const { tokens, stack } = this;
+    const next = tokens[at + 1];
+    const top = this.top();
+    if (top === undefined || next === undefined || next.tokenType === t.Newline) return;
+    const first = this.columnOf(next) === 0;
+    if (first && itemWords.has(next.tokenType) && this.looksLikeItem(at + 1)) {
+      this.closeDownTo(0);
+      return;
+    }
+    if (top.kind === 'body') return;
+    const before = this.out[this.out.length - 1];
+    const wants = wantsOperand(before.tokenType) || before.tokenType === t.LCurly;
+    if (wants || continues(next.tokenType) || closers.has(next.tokenType)) return;
+    let depth = stack.length;
+    while (depth > 0 && stack[depth - 1].kind !== 'body') depth--;
+    this.closeDownTo(depth);
+  }
+
+  private looksLikeItem(at: number): boolean {
+    const type = this.tokens[at].tokenType;
+    const after = this.tokens[at + 1]?.tokenType;
+    if (type === t.Game || type === t.Train) return after === t.LCurly;
+    if (type === t.Extends) return after === t.StringLiteral;
+    return after !== undefined && (after.CATEGORIES ?? []).includes(t.Word);
+  }
+
+  private columnOf(token: IToken): number {
+    const { text } = this.source;
+    return token.startOffset - (Math.max(text.lastIndexOf('\n', token.startOffset - 1), text.lastIndexOf('\r', token.startOffset - 1)) + 1);
+  }
+
+  private span(token: IToken): Span {
+    return { source: this.source, start: token.startOffset, end: t.endOf(token) };
+  }
+
+  private opened(open: Open): { message: string; span: Span } {
+    return { message: 'opened here', span: this.span(open.token) };
+  }
+}
