@@ -12,11 +12,35 @@ export interface Span {
   readonly end: number;
 }
 
-/** 1-based line and column of an offset. */
+const lineTables = new WeakMap<Source, readonly number[]>();
+
+/** Offsets at which the lines of a text begin; a line ends with `\n`, `\r\n` or `\r`. */
+export function lineStarts(source: Source): readonly number[] {
+  let starts = lineTables.get(source);
+  if (starts === undefined) {
+    starts = [0, ...Array.from(source.text.matchAll(/\r\n|\n|\r/g), (match) => match.index + match[0].length)];
+    lineTables.set(source, starts);
+  }
+  return starts;
+}
+
+/** 1-based line and column of an offset; columns count UTF-16 units. */
 export function position(source: Source, offset: number): { line: number; column: number } {
-  const before = source.text.slice(0, offset);
-  const line = before.split('\n').length;
-  return { line, column: offset - before.lastIndexOf('\n') };
+  const starts = lineStarts(source);
+  let low = 0;
+  let high = starts.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (starts[middle] <= offset) low = middle;
+    else high = middle - 1;
+  }
+  return { line: low + 1, column: offset - starts[low] + 1 };
+}
+
+/** Line `line` (1-based) without its line end. */
+export function lineText(source: Source, line: number): string {
+  const starts = lineStarts(source);
+  return source.text.slice(starts[line - 1], starts[line]).replace(/[\r\n]+$/, '');
 }
 
 /** The smallest span that covers both. */
