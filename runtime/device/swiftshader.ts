@@ -35,14 +35,14 @@ export function swiftshaderObstacle(): string | undefined {
   return undefined;
 }
 
-/** Files of an uncompressed tar by name without folder: 512-byte headers, name at 0, octal size at 124, data padded to 512. */
+/** Files of an uncompressed tar by name without folder: 512-byte headers, name at 0, octal size at 124, data padded to 512, zeros at the end. */
 export function untar(archive: Uint8Array): Map<string, Uint8Array> {
   const files = new Map<string, Uint8Array>();
   const text = (from: number, length: number) =>
     Buffer.from(archive.subarray(from, from + length))
       .toString('latin1')
       .replace(/\0[^]*$/, '');
-  for (let at = 0; at + 512 <= archive.length && archive[at] !== 0; ) {
+  for (let at = 0; archive[at] !== 0; ) {
     const name = text(at, 100);
     const length = Number.parseInt(text(at + 124, 12).trim() || '0', 8);
     if (!Number.isInteger(length) || at + 512 + length > archive.length) throw new Error(`the archive is damaged at byte ${at}`);
