@@ -1,0 +1,51 @@
+/** What the training needs of the thing that runs programs, and the usual one, on a GPU. */
+import type { Program } from '../../compiler/program/types.js';
+import { type DeviceOptions, openDevice } from '../device/open.js';
+import { Executor } from '../execute/executor.js';
+
+export type TrainExecutor = Pick<Executor, 'submit' | 'read' | 'write' | 'setField' | 'close' | 'choice'>;
+
+export interface Opened {
+  readonly executor: TrainExecutor;
+  /** For people and run.json: `llvmpipe: Mesa 25.0.7 (lavapipe)`. */
+  readonly device: string;
+  /** Bytes of a data field that fit on the device; larger sets are sent step by step. */
+  readonly fieldLimit: number;
+  close(): void;
+}
+
+export interface OpenRequest {
+  readonly seed: bigint;
+  /** The kernels that a run was started with. */
+  readonly choice?: Readonly<Record<string, string>>;
+  /** Only these entries will be called. */
+  readonly entries: readonly string[];
+}
+
+/** Called when everything that can be checked without a GPU has been checked. */
+export type OpenExecutor = (program: Program, request: OpenRequest) => Promise<Opened>;
+
+/** Sets over this go step by step also where the device would take them: memory is for weights. */
+const FIELD_BUDGET = 1 << 30;
+
+/** Opens the best device there is, or the one asked for. `progress` hears of kernels as they are compiled. */
+export function onGpu(options: DeviceOptions & { readonly progress?: (done: number, total: number) => void } = {}): OpenExecutor {
+  return async (program, { seed, choice, entries }) => {
+    const gpu = await openDevice(options);
+    try {
+      const executor = await Executor.create(gpu, program, { seed, entries, candidates: choice, progress: options.progress });
+      return {
+        executor,
+        device: `${gpu.name} (${gpu.kind})`,
+        fieldLimit: Math.min(FIELD_BUDGET, gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize),
+        close: () => {
+          executor.close();
+          gpu.close();
+        },
+      };
+    } catch (error) {
+      gpu.close();
+      throw error;
+    }
+  };
+}

@@ -1,0 +1,74 @@
+/** `metrics.jsonl`: one line a step, the record of a run. Appended in blocks; what a resumed run repeats is cut off first. */
+import { appendFile, readFile } from 'node:fs/promises';
+import { writeAtomic } from './files.js';
+
+export interface StepMetrics {
+  /** Counted from 1: steps done after this one. */
+  readonly step: number;
+  /** Since the training (or its resumption) began. */
+  readonly seconds: number;
+  /** Objective of each player as written, in its last update of the step. */
+  readonly losses: Readonly<Record<string, number>>;
+  /** Fields of objectives that are records: `D.real`. */
+  readonly parts?: Readonly<Record<string, number>>;
+  readonly reports?: Readonly<Record<string, number>>;
+}
+
+/** Lines kept back at most before they are appended. */
+const BLOCK = 64;
+
+export class MetricsLog {
+  private lines: string[] = [];
+  private writing: Promise<void> = Promise.resolve();
+
+  constructor(private readonly path: string) {}
+
+  add(record: object): void {
+    this.lines.push(`${JSON.stringify(record, plainNumbers)}\n`);
+    if (this.lines.length >= BLOCK) void this.flush().catch(() => undefined);
+  }
+
+  /** Resolves when all lines are in the file; rejects where one could not be written, now or before. */
+  flush(): Promise<void> {
+    const text = this.lines.join('');
+    this.lines = [];
+    this.writing = this.writing.then(() => (text === '' ? undefined : appendFile(this.path, text)));
+    return this.writing;
+  }
+}
+
+/** JSON has no NaN; a text says it better than null. Seven digits are all that f32 has. */
+function plainNumbers(_key: string, value: unknown): unknown {
+  if (typeof value !== 'number') return value;
+  if (Number.isInteger(value)) return value;
+  return Number.isFinite(value) ? Number(value.toPrecision(8)) : String(value);
+}
+
+/** The records of steps; other lines, and one that a crash cut short, are left out. */
+export async function readMetrics(path: string): Promise<StepMetrics[]> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  return text.split('\n').flatMap((line) => {
+    const record = parseLine(line);
+    return record !== undefined && record.losses !== undefined ? [record as StepMetrics] : [];
+  });
+}
+
+/** Removes the lines of steps after `step`, and broken ones. */
+export async function cutMetrics(path: string, step: number): Promise<void> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  const kept = text.split('\n').filter((line) => {
+    const record = parseLine(line);
+    return record !== undefined && record.step <= step;
+  });
+  const result = kept.map((line) => `${line}\n`).join('');
+  if (result !== text) await writeAtomic(path, result);
+}
+
+function parseLine(line: string): (Partial<StepMetrics> & { step: number }) | undefined {
+  try {
+    const record = JSON.parse(line) as StepMetrics;
+    return typeof record?.step === 'number' ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}

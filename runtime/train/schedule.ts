@@ -1,0 +1,84 @@
+/** What a step is: which entries are called, with which counters, rows and tensors. A pure function of the plan, the seed and the step's counters. */
+import type { Entry, Program, TrainPlan } from '../../compiler/program/types.js';
+import { rowsFor } from '../data/order.js';
+import type { Call } from '../execute/executor.js';
+import { entryOf } from '../execute/packing.js';
+import type { Feed } from './feed.js';
+
+export interface PlannedCall extends Call {
+  /** Of an update; none for the shared part of the step. */
+  readonly player?: string;
+  /** True for the player's last update of the step. */
+  readonly last: boolean;
+}
+
+export interface ScheduleOptions {
+  readonly seed: bigint;
+  /** Rows that training draws from. */
+  readonly rows: number;
+  /** The same rows in every update. */
+  readonly overfit?: boolean;
+  readonly feed?: Feed;
+}
+
+/** The stream of rows that a step's shared part reads, and all updates where they share a batch. */
+const STEP = 'step';
+
+export class Schedule {
+  private readonly counters = new Map<string, number>();
+
+  constructor(
+    private readonly program: Program,
+    private readonly plan: TrainPlan,
+    private readonly options: ScheduleOptions,
+  ) {
+    for (const { player } of plan.updates) this.counters.set(player, 0);
+  }
+
+  /** Updates that each player has done. */
+  get done(): Record<string, number> {
+    return Object.fromEntries(this.counters);
+  }
+
+  /** Goes on from a checkpoint's counters. */
+  restore(counters: Readonly<Record<string, number>>): void {
+    for (const player of this.counters.keys()) this.counters.set(player, counters[player] ?? 0);
+  }
+
+  /** The calls of step `step` (0, 1, ...), in order. Steps are to be asked for one after another: players' counters advance. */
+  step(step: number): PlannedCall[] {
+    const { plan } = this;
+    const calls: PlannedCall[] = [];
+    if (plan.shared !== undefined) calls.push(this.call(plan.shared, step, step, STEP, step, undefined, false));
+    const lastOf = new Map<string, number>();
+    for (const { player, entry, times } of plan.updates) {
+      for (let i = 0; i < times; i++) {
+        const counter = this.counters.get(player) as number;
+        this.counters.set(player, counter + 1);
+        lastOf.set(player, calls.length);
+        calls.push(this.call(entry, counter, step, plan.sharedBatch ? STEP : player, plan.sharedBatch ? step : counter, player, false));
+      }
+    }
+    return calls.map((call, i) => (call.player !== undefined && lastOf.get(call.player) === i ? { ...call, last: true } : call));
+  }
+
+  private call(name: string, counter: number, step: number, stream: string, update: number, player: string | undefined, last: boolean): PlannedCall {
+    const entry = entryOf(this.program, name);
+    const { seed, rows: count, overfit, feed } = this.options;
+    const batch = rowsOf(entry);
+    return {
+      entry: name,
+      counter,
+      step,
+      rows: batch === undefined ? undefined : overfit === true ? rowsFor(seed, STEP, 0, batch, count) : rowsFor(seed, stream, update, batch, count),
+      tensors: feed?.at(name, counter),
+      player,
+      last,
+    };
+  }
+}
+
+/** How many rows an entry reads in a call, if any. */
+export function rowsOf(entry: Entry): number | undefined {
+  return entry.inputs.find((input) => input.kind === 'rows')?.shape.reduce((a, b) => a * b, 1);
+}
