@@ -1,0 +1,198 @@
+/**
+ * What matrix products and convolutions share: a tile of rows x columns of the result, kept in registers. A lane owns four neighbouring
+ * columns and all rows of the tile. With one lane a tile (the portable form) every thread reads its own rows; with a whole subgroup a tile, lane l reads every
+ * lanes-th row from row l on, and the others get it by `subgroupBroadcast` from a constant lane. The latter is 3 to 6 times as fast on
+ * software GPUs, whose loads cost more than arithmetic.
+ */
+import { BindingConflict, type Emitter } from './emitter.js';
+import type { GeneratedKernel, KernelBuilder } from './kernel.js';
+import type { Writer } from './writer.js';
+
+/** Subgroup sizes that get a text of their own: those of software GPUs (4 on SwiftShader, 8 on lavapipe). */
+export const SUBGROUP_LANES = [4, 8];
+
+/** Lanes that share a tile's rows (1, or the subgroup size) and the rows of the tile. */
+export interface Tile {
+  readonly lanes: number;
+  readonly rows: number;
+}
+
+/** Terms of the sum taken in one turn of the innermost loop. */
+export const DEPTH = 4;
+
+export const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+/** Columns of the result that a tile covers. */
+export function tileColumns(tile: Tile): number {
+  return tile.lanes * 4;
+}
+
+/** How many values a lane holds of one column of the left factor. */
+export function rowGroups(tile: Tile): number {
+  return Math.ceil(tile.rows / tile.lanes);
+}
+
+/** How many `vec4f` a lane holds of one column of the left factor whose rows are neighbours in memory. */
+export function rowQuads(tile: Tile): number {
+  return Math.ceil(tile.rows / 4 / tile.lanes);
+}
+
+/** Row, within the tile, of value `group` of this lane. */
+export function laneRow(tile: Tile, group: number): string {
+  if (tile.lanes === 1) return `${group}u`;
+  const lane = tile.rows < tile.lanes ? `subgroup_lane % ${tile.rows}u` : 'subgroup_lane';
+  return group === 0 ? lane : `${group * tile.lanes}u + ${lane}`;
+}
+
+/** Quad of rows, within the tile, of `vec4f` number `quad` of this lane. */
+export function laneQuad(tile: Tile, quad: number): string {
+  if (tile.lanes === 1) return `${quad}u`;
+  const quads = tile.rows / 4;
+  const lane = quads < tile.lanes ? `subgroup_lane % ${quads}u` : 'subgroup_lane';
+  return quad === 0 ? lane : `${quad * tile.lanes}u + ${lane}`;
+}
+
+export function declareSums(tile: Tile, writer: Writer): void {
+  writer.line(
+    range(tile.rows)
+      .map((row) => `var sum${row} = vec4<f32>();`)
+      .join(' '),
+  );
+}
+
+/**
+ * One turn: sum[row] += left[row][k] * right[k] for `DEPTH` values of k. `right0`.. are `vec4` over the columns. `rows: 'apart'`: `left0`.. are `vec4` over
+ * k, one a row group; `rows: 'together'`: `left0_0`.. are `vec4` over four neighbouring rows, for each k and quad.
+ */
+export function multiply(tile: Tile, rows: 'apart' | 'together', writer: Writer): void {
+  const broadcast = (value: string, lane: number): string => (tile.lanes === 1 ? value : `subgroupBroadcast(${value}, ${lane}u)`);
+  const factor = (row: number, k: number): string => {
+    if (rows === 'apart') return broadcast(`left${Math.floor(row / tile.lanes)}[${k}]`, row % tile.lanes);
+    const quad = row >> 2;
+    return broadcast(`left${k}_${Math.floor(quad / tile.lanes)}[${row & 3}]`, quad % tile.lanes);
+  };
+  // Blocks of four rows keep few values of the left factor alive at a time.
+  for (let first = 0; first < tile.rows; first += 4) {
+    for (const k of range(DEPTH)) {
+      for (let row = first; row < Math.min(first + 4, tile.rows); row++) {
+        writer.line(`sum${row} = fma(vec4<f32>(${factor(row, k)}), right${k}, sum${row});`);
+      }
+    }
+  }
+}
+
+/** What becomes of a tile: `column` runs once a column, `element` for every element in range, with names of row, column and value. */
+export interface Sink {
+  readonly rowCount: string;
+  readonly columnCount: string;
+  readonly element: (column: string) => (row: string, value: string) => void;
+}
+
+/** Hands the tile's results on one by one, in loops: what follows a product is written once, which matters where compiling costs more than running. */
+export function sinkSingly(tile: Tile, e: Emitter, sink: Sink): void {
+  const { writer } = e;
+  gather(tile, writer);
+  e.loop('4u', (j) => {
+    const column = writer.let(`column0 + ${j}`);
+    writer.line(`if (column0 + ${j} >= ${sink.columnCount}) { break; }`);
+    const element = sink.element(column);
+    e.loop(`${tile.rows}u`, (i) => {
+      const row = writer.let(`row0 + ${i}`);
+      writer.line(`if (row0 + ${i} >= ${sink.rowCount}) { break; }`);
+      const value = writer.fresh('value');
+      writer.line(`let ${value} = sums[${i}][${j}];`);
+      element(row, value);
+    });
+  });
+}
+
+/** The same, four columns at a time: `value` is a `vec4`, `column` a multiple of 4, the number of columns too. */
+export function sinkQuads(tile: Tile, e: Emitter, sink: Sink): void {
+  const { writer } = e;
+  gather(tile, writer);
+  e.if(`column0 < ${sink.columnCount}`, () => {
+    const element = sink.element('column0');
+    e.loop(`${tile.rows}u`, (i) => {
+      const row = writer.let(`row0 + ${i}`);
+      writer.line(`if (row0 + ${i} >= ${sink.rowCount}) { break; }`);
+      const value = writer.fresh('value');
+      writer.line(`let ${value} = sums[${i}];`);
+      element(row, value);
+    });
+  });
+}
+
+function gather(tile: Tile, writer: Writer): void {
+  writer.line(
+    `var sums = array<vec4<f32>, ${tile.rows}>(${range(tile.rows)
+      .map((row) => `sum${row}`)
+      .join(', ')});`,
+  );
+}
+
+/** The shape of the launch: threads of a workgroup, and rows and columns of the result that it covers. */
+export interface Launch {
+  readonly tile: Tile;
+  readonly workgroupSize: readonly [number, number, number];
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Portable: 64 threads over 32 x 32 of the result, or 4 x 256 where there are few rows. */
+export function portableLaunch(rowCount: number): Launch {
+  const tile = { lanes: 1, rows: rowCount === 1 ? 1 : 4 };
+  return rowCount <= 4 ? { tile, workgroupSize: [64, 1, 1], rows: tile.rows, columns: 256 } : { tile, workgroupSize: [8, 8, 1], rows: 32, columns: 32 };
+}
+
+/** One subgroup a workgroup. The fewer rows in a tile, the less is shared; the more, the more is wasted at the edge. */
+export function subgroupLaunch(rowCount: number, lanes: number): Launch {
+  const cost = (rows: number): number => Math.ceil(rowCount / rows) * (rows + 6);
+  const rows = [32, 16, 8, 4].reduce((best, candidate) => (cost(candidate) < cost(best) ? candidate : best));
+  const tile = { lanes, rows };
+  return { tile, workgroupSize: [lanes, 1, 1], rows, columns: tileColumns(tile) };
+}
+
+/** Names `row0` and `column0`. */
+export function declareOrigin(launch: Launch, writer: Writer): void {
+  const { tile } = launch;
+  if (tile.lanes > 1) {
+    writer.letNamed('row0', `workgroup.y * ${launch.rows}u`);
+    writer.letNamed('column0', `workgroup.x * ${launch.columns}u + subgroup_lane * 4u`);
+  } else {
+    writer.letNamed('row0', `workgroup.y * ${launch.rows}u + local_id.y * ${tile.rows}u`);
+    writer.letNamed('column0', `workgroup.x * ${launch.columns}u + local_id.x * 4u`);
+  }
+}
+
+/** The grid of a result of so many rows and columns, `layers` times. */
+export function launchGrid(launch: Launch, rowCount: number, columnCount: number, layers: number): [number, number, number] {
+  return [Math.ceil(columnCount / launch.columns), Math.ceil(rowCount / launch.rows), layers];
+}
+
+/** The portable variant and one for each subgroup size that has a text of its own. */
+export function addVariants(kernel: KernelBuilder, rowCount: number, write: (e: Emitter, launch: Launch) => [number, number, number]): void {
+  const launches = [portableLaunch(rowCount), ...SUBGROUP_LANES.map((lanes) => subgroupLaunch(rowCount, lanes))];
+  for (const launch of launches) {
+    const { lanes } = launch.tile;
+    const e = kernel.emitter();
+    if (lanes > 1) e.directive('enable subgroups;');
+    const workgroups = write(e, launch);
+    e.finish({
+      name: lanes === 1 ? 'portable' : `subgroup${lanes}`,
+      workgroupSize: launch.workgroupSize,
+      workgroups,
+      ...(lanes === 1 ? {} : { requires: { features: ['subgroups'], subgroupSize: lanes } }),
+    });
+  }
+}
+
+/** The kernel with loads and stores of four values, or without: where memory that is written would be bound under two types, or too often. */
+export function withFallback(build: (vectors: boolean) => KernelBuilder): GeneratedKernel {
+  try {
+    const kernel = build(true);
+    if (!kernel.full) return kernel.finish();
+  } catch (error) {
+    if (!(error instanceof BindingConflict)) throw error;
+  }
+  return build(false).finish();
+}

@@ -1,0 +1,242 @@
+/**
+ * Matrix products, [B, M, K] x [B, K, N] -> [B, M, N], with what follows them elementwise. Operands are read through strides, so that a transposed,
+ * broadcast or sliced one costs no copy. Where the result is narrow, rows and columns change roles.
+ */
+import { type Node, size } from '../graph/node.js';
+import { type Affine, operandView } from './affine.js';
+import type { Emitter } from './emitter.js';
+import { lanesWhole } from './evaluate.js';
+import {
+  addVariants,
+  declareOrigin,
+  declareSums,
+  DEPTH,
+  type Launch,
+  laneQuad,
+  laneRow,
+  launchGrid,
+  multiply,
+  range,
+  rowGroups,
+  rowQuads,
+  sinkQuads,
+  sinkSingly,
+  subgroupLaunch,
+  withFallback,
+} from './gemm-tile.js';
+import { type GeneratedKernel, type Group, KernelBuilder, type Site } from './kernel.js';
+
+/**
+ * How four values are read. `along`: one `vec4` over four terms of the sum; `across`: one `vec4` over four neighbouring rows (of the left factor) or
+ * columns (of the right one); `single`: one by one.
+ */
+type Reading = 'along' | 'across' | 'single';
+
+/** One factor, as the tile sees it; strides in elements. `outer` is the row of the left factor or the column of the right one. */
+interface Factor {
+  readonly role: 'left' | 'right';
+  readonly view: Affine;
+  readonly batch: number;
+  readonly outer: number;
+  readonly term: number;
+  readonly reading: Reading;
+}
+
+interface Problem {
+  readonly anchor: Node;
+  readonly batch: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly terms: number;
+  readonly left: Factor;
+  readonly right: Factor;
+  /** The tile's rows are the columns of the result. */
+  readonly swapped: boolean;
+  readonly vectors: boolean;
+}
+
+/** One matrix product and its epilogue. Throws where an operand is no affine view of a stored value: fusion leaves only such. */
+export function matmul(group: Group, site: Site): GeneratedKernel {
+  // Vectors where memory allows it: not where an operand is also written here, nor beyond the limit of bindings (one of each type).
+  return withFallback((vectors) => build(group, site, vectors));
+}
+
+function build(group: Group, site: Site, vectors: boolean): KernelBuilder {
+  const kernel = new KernelBuilder(group, site);
+  const p = problem(group.anchors[0], site, vectors);
+  addVariants(kernel, p.rows, (e, launch) => {
+    write(e, launch, p);
+    return launchGrid(launch, p.rows, p.columns, p.batch);
+  });
+  const letter = (factor: Factor): string => ({ along: 'k', across: factor.role === 'left' ? 'm' : 'n', single: 's' })[factor.reading];
+  kernel.describe(`matmul_${letter(p.left)}${letter(p.right)}${p.swapped ? '_swapped' : ''}`, 2 * size(p.anchor.shape) * p.terms);
+  return kernel;
+}
+
+function problem(anchor: Node, site: Site, vectors: boolean): Problem {
+  const [a, b] = anchor.inputs;
+  const [batch, m, terms] = a.shape;
+  const n = b.shape[2];
+  const views = [operandView(a, site), operandView(b, site)];
+  const work = (rows: number, columns: number): number => {
+    const launch = subgroupLaunch(rows, 8);
+    return Math.ceil(rows / launch.rows) * (launch.rows + 6) * Math.ceil(columns / launch.columns);
+  };
+  const shared = { anchor, batch, terms, vectors };
+  return work(n, m) < work(m, n)
+    ? {
+        ...shared,
+        rows: n,
+        columns: m,
+        left: factor('left', views[1], [0, 2, 1], n, terms, vectors),
+        right: factor('right', views[0], [0, 1, 2], m, terms, vectors),
+        swapped: true,
+      }
+    : {
+        ...shared,
+        rows: m,
+        columns: n,
+        left: factor('left', views[0], [0, 1, 2], m, terms, vectors),
+        right: factor('right', views[1], [0, 2, 1], n, terms, vectors),
+        swapped: false,
+      };
+}
+
+/** `axes`: which axis of the operand is the batch, the outer one, and the one summed over. */
+function factor(role: 'left' | 'right', view: Affine, axes: readonly [number, number, number], outerLength: number, terms: number, vectors: boolean): Factor {
+  const [batch, outer, term] = axes.map((axis) => view.strides[axis]);
+  const aligned = (...numbers: number[]): boolean => numbers.every((number) => vectors && number % 4 === 0);
+  let reading: Reading = 'single';
+  if (term === 1 && aligned(batch, outer, view.offset, terms)) reading = 'along';
+  else if (outer === 1 && aligned(batch, term, view.offset, outerLength)) reading = 'across';
+  return { role, view, batch, outer, term, reading };
+}
+
+function write(e: Emitter, launch: Launch, p: Problem): void {
+  const { writer } = e;
+  const { tile } = launch;
+  const [m, n] = [1, 2].map((axis) => e.axis(p.anchor, axis).text);
+  const rowCount = p.swapped ? n : m;
+  const columnCount = p.swapped ? m : n;
+  const terms = e.axis(p.anchor.inputs[0], 2).text;
+  const batch = p.batch === 1 ? '0u' : 'workgroup.z';
+  declareOrigin(launch, writer);
+  declareSums(tile, writer);
+  const left = new Reader(e, launch, p, p.left, rowCount, batch);
+  const right = new Reader(e, launch, p, p.right, columnCount, batch);
+  e.loop(
+    terms,
+    (k) => {
+      const term = (i: number): string => writer.let(i === 0 ? k : left.ragged ? `min(${k} + ${i}u, ${terms} - 1u)` : `${k} + ${i}u`);
+      const inside = (i: number): string => writer.let(`${k} + ${i}u < ${terms}`);
+      left.readLeft(term, inside);
+      right.readRight(term, inside);
+      multiply(tile, p.left.reading === 'across' ? 'together' : 'apart', writer);
+    },
+    '0u',
+    `${DEPTH}u`,
+  );
+  const coordinates = (row: string, column: string): string[] => (p.swapped ? [batch, column, row] : [batch, row, column]);
+  if (p.vectors && !p.swapped && [p.anchor, ...e.kernel.group.outputs].every(lanesWhole)) {
+    sinkQuads(tile, e, {
+      rowCount,
+      columnCount,
+      element: (column) => (row, value) => {
+        e.define4(p.anchor, coordinates(row, column), value);
+        for (const j of range(4)) e.define(p.anchor, coordinates(row, j === 0 ? column : e.let(`${column} + ${j}u`)), `${value}[${j}]`);
+        e.storeOutputs4(coordinates(row, column));
+      },
+    });
+  } else {
+    sinkSingly(tile, e, {
+      rowCount,
+      columnCount,
+      element: (column) => (row, value) => {
+        e.define(p.anchor, coordinates(row, column), value);
+        e.storeOutputs(coordinates(row, column));
+      },
+    });
+  }
+}
+
+/** Statements that read one factor. */
+class Reader {
+  /** The sum's length is no multiple of `DEPTH`: the last turn reads fewer terms. */
+  readonly ragged: boolean;
+  private readonly array: string;
+  private readonly base: string;
+
+  constructor(
+    private readonly e: Emitter,
+    private readonly launch: Launch,
+    private readonly p: Problem,
+    private readonly factor: Factor,
+    private readonly count: string,
+    batch: string,
+  ) {
+    this.ragged = p.terms % DEPTH !== 0;
+    this.array = e.array(factor.view.leaf, factor.reading !== 'single');
+    const start = factor.view.offset === 0 ? [] : [this.size('offset', factor.view.offset)];
+    const moved = batch === '0u' ? [] : [`${batch} * ${this.size('batch stride', factor.batch)}`];
+    this.base = e.writer.let([...start, ...moved].join(' + ') || '0u');
+  }
+
+  /** A number of elements as a parameter, counted in what one load reads. */
+  private size(name: string, elements: number): string {
+    return this.e.parameter(`${this.factor.role} ${name}`, (this.factor.reading === 'single' ? elements : elements / 4) >>> 0);
+  }
+
+  /** Index of a row, a column, or a quad of them, at term 0; beyond the last one, of the last. */
+  private place(outer: string): string {
+    const { writer } = this.e;
+    const across = this.factor.reading === 'across';
+    const clamped = writer.let(`min(${outer}, ${across ? `${this.count} / 4u` : this.count} - 1u)`);
+    const index = across ? clamped : `${clamped} * ${this.size('outer stride', this.factor.outer)}`;
+    return writer.let(this.base === '0u' ? index : `${this.base} + ${index}`);
+  }
+
+  private load(place: string, k: number, term: (i: number) => string, inside: (i: number) => string): string {
+    const element = `${this.array}[${place} + ${this.e.writer.let(`${term(k)} * ${this.size('term stride', this.factor.term)}`)}]`;
+    if (!this.ragged || k === 0) return element;
+    return `select(${this.factor.reading === 'across' ? 'vec4<f32>()' : '0.0'}, ${element}, ${inside(k)})`;
+  }
+
+  /** Leaves `left0`.. or `left0_0`.. behind, as `multiply` takes them. */
+  readLeft(term: (i: number) => string, inside: (i: number) => string): void {
+    const { tile } = this.launch;
+    const { writer } = this.e;
+    if (this.factor.reading === 'across') {
+      for (const quad of range(rowQuads(tile))) {
+        const place = this.place(`row0 / 4u + ${laneQuad(tile, quad)}`);
+        for (const k of range(DEPTH)) writer.letNamed(`left${k}_${quad}`, this.load(place, k, term, inside));
+      }
+      return;
+    }
+    for (const group of range(rowGroups(tile))) {
+      const place = this.place(`row0 + ${laneRow(tile, group)}`);
+      const along = (): string => `${this.array}[${place} + ${term(0)} / 4u]`;
+      const single = (): string =>
+        `vec4<f32>(${range(DEPTH)
+          .map((k) => this.load(place, k, term, inside))
+          .join(', ')})`;
+      writer.letNamed(`left${group}`, this.factor.reading === 'along' ? along() : single());
+    }
+  }
+
+  /** Leaves `right0`.. behind. */
+  readRight(term: (i: number) => string, inside: (i: number) => string): void {
+    const { writer } = this.e;
+    if (this.factor.reading === 'across') {
+      const place = this.place('column0 / 4u');
+      for (const k of range(DEPTH)) writer.letNamed(`right${k}`, this.load(place, k, term, inside));
+      return;
+    }
+    const places = range(4).map((column) => this.place(column === 0 ? 'column0' : `column0 + ${column}u`));
+    if (this.factor.reading === 'single') {
+      for (const k of range(DEPTH)) writer.letNamed(`right${k}`, `vec4<f32>(${places.map((place) => this.load(place, k, term, inside)).join(', ')})`);
+      return;
+    }
+    const quads = places.map((place) => writer.let(`${this.array}[${place} + ${term(0)} / 4u]`));
+    for (const k of range(DEPTH)) writer.letNamed(`right${k}`, `vec4<f32>(${quads.map((quad) => `${quad}[${k}]`).join(', ')})`);
+  }
+}

@@ -1,0 +1,59 @@
+import { afterAll, describe, it } from 'vitest';
+import { Builder } from '../../compiler/graph/builder.js';
+import type { Node } from '../../compiler/graph/node.js';
+import { matmul } from '../../compiler/kernels/gemm.js';
+import type { Group } from '../../compiler/kernels/kernel.js';
+import { check, device } from './contraction.js';
+
+afterAll(async () => (await device()).close());
+
+/** A product of inputs of these layouts (`n`: stored as it is; `t`: stored transposed), with an epilogue. */
+function product(layout: string, [batch, m, k, n]: readonly number[], epilogue: (b: Builder, y: Node) => Node[] = (_, y) => [y]): Group {
+  const b = new Builder();
+  const operand = (name: string, letter: string, rows: number, columns: number): Node =>
+    letter === 'n' ? b.input(name, [batch, rows, columns], 'f32') : b.permute(b.input(name, [batch, columns, rows], 'f32'), [0, 2, 1]);
+  const anchor = b.matmul(operand('a', layout[0], m, k), operand('b', layout[1], k, n));
+  return { kind: 'matmul', anchors: [anchor], outputs: epilogue(b, anchor) };
+}
+
+const biasTanh = (b: Builder, y: Node): Node[] => {
+  const before = b.binary('add', y, b.broadcastTo(b.input('bias', [y.shape[2]], 'f32'), y.shape));
+  return [before, b.unary('tanh', before)];
+};
+
+describe('matrix products', () => {
+  for (const layout of ['nn', 'nt', 'tn', 'tt']) {
+    it(`${layout}: prime sizes and multiples of four`, async () => {
+      await check(layout, product(layout, [1, 37, 29, 41]), matmul, 29);
+      await check(layout, product(layout, [1, 64, 36, 100]), matmul, 36);
+    });
+  }
+
+  it('a batch of them', async () => {
+    await check('batch', product('nt', [3, 17, 13, 11]), matmul, 13);
+    await check('batch', product('tn', [5, 40, 8, 36]), matmul, 8);
+  });
+
+  it('bias and activation behind, two results', async () => {
+    await check('epilogue', product('nn', [1, 37, 29, 41], biasTanh), matmul, 29);
+    await check('epilogue', product('nt', [1, 64, 36, 100], biasTanh), matmul, 36);
+    await check('epilogue', product('nn', [2, 7, 5, 12], biasTanh), matmul, 5);
+  });
+
+  it('narrow results and short sums', async () => {
+    await check('one column', product('nn', [1, 64, 257, 1], biasTanh), matmul, 257);
+    await check('one column', product('nn', [1, 64, 256, 1]), matmul, 256);
+    await check('one row', product('nn', [1, 1, 67, 130]), matmul, 67);
+    await check('one term', product('nn', [1, 33, 1, 70]), matmul, 1);
+    await check('one of all', product('tt', [1, 1, 1, 1]), matmul, 1);
+    await check('many columns, few rows', product('tn', [1, 3, 24, 300]), matmul, 24);
+  });
+
+  it('operands through slices, flips, broadcasts and reshapes', async () => {
+    const b = new Builder();
+    const a = b.slice(b.reverse(b.input('a', [12, 40], 'f32'), [0]), [1, 4], [12, 37], [2, 1]);
+    const w = b.broadcastTo(b.permute(b.reshape(b.input('w', [7, 3, 11], 'f32'), [1, 7, 33]), [0, 2, 1]), [2, 33, 7]);
+    const anchor = b.matmul(b.broadcastTo(a, [2, 6, 33]), w);
+    await check('views', { kind: 'matmul', anchors: [anchor], outputs: [anchor] }, matmul, 33);
+  });
+});
