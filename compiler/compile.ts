@@ -1,0 +1,82 @@
+/** From a text to a module: parse, merge, elaborate (which differentiates), verify. Lowering to a program is `plan/lower.ts`. */
+import { createHash } from 'node:crypto';
+import type { Spec } from '../grammar/ast.js';
+import { type Diagnostic, Diagnostics } from '../grammar/diagnostics.js';
+import { parse, parseExpression } from '../grammar/parser.js';
+import { print } from '../grammar/printer.js';
+import type { Source } from '../grammar/source.js';
+import { assemble } from './elaborate/assemble.js';
+import { Elaborator } from './elaborate/elaborator.js';
+import { evaluate } from './elaborate/evaluate.js';
+import { merge } from './elaborate/merge.js';
+import { loadPrelude } from './elaborate/prelude.js';
+import { assembleRun, type RunOptions } from './elaborate/run.js';
+import { type Items, readItems } from './elaborate/spec.js';
+import type { Value } from './elaborate/values.js';
+import type { Module } from './graph/module.js';
+import { verify } from './graph/verify.js';
+
+export interface CompileOptions {
+  /** New values of hypers, as text: `--set width=32`. */
+  readonly set?: Readonly<Record<string, string>>;
+  /** A `variant` of the spec. */
+  readonly variant?: string;
+  /** Names that the host feeds at each update: `D.x`, `G.z`, `D.e`. */
+  readonly fed?: ReadonlySet<string>;
+  /** Updates also give `grad.<weight>`. */
+  readonly trace?: boolean;
+  /** Wins over the spec's batch. */
+  readonly batch?: number;
+  /** Reads the text that `extends` names, seen from the source that says so; throws with a reason. */
+  readonly resolve?: (path: string, from: Source) => Source;
+}
+
+export interface Compiled {
+  /** Absent where there were errors. */
+  readonly module?: Module;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+const SAMPLES_A_CALL = 64;
+
+/** Compiles a spec. Never throws for a bad text: mistakes are diagnostics. */
+export function compileSpec(source: Source, options: CompileOptions = {}): Compiled {
+  return compile(source, options, (e, items, identity) =>
+    assemble(e, items, { ...identity, fed: options.fed ?? new Set(), trace: options.trace ?? false, sampleCount: SAMPLES_A_CALL, batch: options.batch }),
+  );
+}
+
+/** Compiles one net of a spec, which needs no data, game or train block. */
+export function compileRun(source: Source, net: string, options: CompileOptions & Omit<RunOptions, 'name' | 'hash'>): Compiled {
+  const text = `net ${net}`;
+  const span = { source: { name: 'command line', text }, start: 4, end: text.length };
+  return compile(source, options, (e, items, identity) => assembleRun(e, items, net, span, { ...options, ...identity }));
+}
+
+function compile(source: Source, options: CompileOptions, build: (e: Elaborator, items: Items, identity: { name: string; hash: string }) => Module | undefined): Compiled {
+  const diagnostics = new Diagnostics();
+  const spec = merge(parse(source, diagnostics), source, diagnostics, options);
+  const { sources, scope } = loadPrelude();
+  const e = new Elaborator(diagnostics, sources, scope);
+  const items = readItems(e, spec, settings(e, options.set ?? {}));
+  const module = build(e, items, { name: nameOf(source), hash: hashOf(spec, options) });
+  if (diagnostics.failed || !module) return { diagnostics: diagnostics.list };
+  module.functions.forEach(verify);
+  return { module, diagnostics: diagnostics.list };
+}
+
+function settings(e: Elaborator, set: Readonly<Record<string, string>>): Map<string, Value> {
+  const values = new Map<string, Value>();
+  for (const [name, text] of Object.entries(set)) values.set(name, evaluate(e, parseExpression({ name: `--set ${name}`, text }, e.diagnostics), e.scope));
+  return values;
+}
+
+function nameOf(source: Source): string {
+  return (source.name.split(/[\\/]/).pop() ?? 'spec').replace(/\.gan$/, '');
+}
+
+/** SHA-256 over the canonical text and the settings that change what is computed. */
+function hashOf(spec: Spec, options: CompileOptions): string {
+  const set = Object.entries(options.set ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256').update(print(spec)).update(JSON.stringify([set, options.batch ?? null])).digest('hex');
+}

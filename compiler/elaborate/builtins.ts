@@ -1,0 +1,159 @@
+/** The functions that are not written in the language: primitives of the graph, questions about shapes, `grad`. */
+import type { Span } from '../../grammar/source.js';
+import type { UnaryName } from '../graph/node.js';
+import { elementwise } from './arithmetic.js';
+import { differentiate, freshDraw } from './differentiate.js';
+import type { Elaborator } from './elaborator.js';
+import { concat, convolve, dimension, expandTo, iota, multiply, padded, permute, reshape, reversed, uniformOfShape, where } from './layout.js';
+import * as messages from './messages.js';
+import { reduction } from './reduce.js';
+import { integerOf, perAxis } from './sizes.js';
+import { type ArgumentValue, describe, list, logicalShape, NONE, number, POISON, type Value } from './values.js';
+
+export interface BuiltinCall {
+  readonly name: string;
+  readonly args: readonly ArgumentValue[];
+  readonly span: Span;
+}
+export type Builtin = (e: Elaborator, call: BuiltinCall) => Value;
+
+/** Arguments by name. */
+export class Bound {
+  constructor(
+    readonly call: BuiltinCall,
+    private readonly given: ReadonlyMap<string, ArgumentValue>,
+    /** What stood in the places of `...name`. */
+    readonly rest: readonly ArgumentValue[],
+  ) {}
+
+  value(name: string): Value {
+    return this.given.get(name)?.value ?? NONE;
+  }
+
+  optional(name: string): Value | undefined {
+    return this.given.get(name)?.value;
+  }
+
+  span(name: string): Span {
+    return this.given.get(name)?.span ?? this.call.span;
+  }
+}
+
+/** `define('x, axis?, ...rest', f)`: binds arguments to those names, reports what does not fit, then calls `f`. */
+function define(form: string, apply: (e: Elaborator, args: Bound) => Value): Builtin {
+  const params = form.split(',').map((p) => p.trim()).filter((p) => p.length > 0);
+  const variadic = params.find((p) => p.startsWith('...'));
+  const named = params.filter((p) => !p.startsWith('...')).map((p) => p.replace('?', ''));
+  const placed = variadic ? named.slice(0, params.indexOf(variadic)) : named;
+  return (e, call) => {
+    const given = new Map<string, ArgumentValue>();
+    const rest: ArgumentValue[] = [];
+    const written = `\`${call.name}(${params.join(', ')})\``;
+    let place = 0;
+    for (const argument of call.args) {
+      if (argument.value.kind === 'poison') return POISON;
+      const name = argument.name ?? placed[place++];
+      if (name === undefined) {
+        if (!variadic) return e.fail(argument.span, messages.tooManyArguments(call.name, call.args.length, written));
+        rest.push(argument);
+      } else if (!named.includes(name)) return e.fail(argument.span, messages.unknownArgument(call.name, name, named));
+      else if (given.has(name)) return e.fail(argument.span, messages.argumentTwice(call.name, name));
+      else given.set(name, argument);
+    }
+    for (const param of params) {
+      if (!param.endsWith('?') && !param.startsWith('...') && !given.has(param)) return e.fail(call.span, messages.missingArgument(call.name, param, written));
+    }
+    return apply(e, new Bound(call, given, rest));
+  };
+}
+
+const unary: readonly UnaryName[] = ['abs', 'sign', 'exp', 'expm1', 'log', 'log1p', 'sqrt', 'rsqrt', 'sin', 'cos', 'tanh', 'sigmoid', 'softplus', 'erf', 'floor', 'ceil', 'round', 'stop'];
+
+/** `max(a, b)` compares element by element; `max(x)` and `max(x, axis: 0)` reduce. */
+function extreme(name: 'max' | 'min'): Builtin {
+  const reduce = define('x, axis?, axes?, keep?', reduction(name));
+  const compare = define('a, b', (e, args) => where.extreme(e, name, args));
+  return (e, call) => (call.args.filter((a) => a.name === undefined).length >= 2 ? compare(e, call) : reduce(e, call));
+}
+
+function lengthOf(e: Elaborator, args: Bound): Value {
+  const value = e.force(args.value('list'));
+  return value.kind === 'list' ? number(value.items.length) : e.fail(args.span('list'), messages.cannotIndex(describe(value)));
+}
+
+function tensorFact(fact: (shape: readonly number[]) => Value): (e: Elaborator, args: Bound) => Value {
+  return (e, args) => {
+    const value = e.force(args.value('x'));
+    if (value.kind === 'poison') return POISON;
+    if (value.kind === 'number') return fact([]);
+    return value.kind === 'tensor' ? fact(logicalShape(value)) : e.fail(args.span('x'), messages.notATensor(describe(value)));
+  };
+}
+
+/** `range(n)`, `range(from, to)`: whole numbers up to but without the end. */
+function range(e: Elaborator, args: Bound): Value {
+  const first = integerOf(e, args.value('from'), args.span('from'));
+  const second = args.optional('to') ? integerOf(e, args.value('to'), args.span('to')) : undefined;
+  if (first === undefined || (args.optional('to') && second === undefined)) return POISON;
+  const [from, to] = second === undefined ? [0, first] : [first, second];
+  return list(Array.from({ length: Math.max(0, to - from) }, (_, i) => number(from + i)));
+}
+
+function log2(e: Elaborator, args: Bound): Value {
+  const n = integerOf(e, args.value('n'), args.span('n'));
+  if (n === undefined) return POISON;
+  const result = Math.log2(n);
+  return Number.isInteger(result) ? number(result) : { kind: 'number', value: result, exact: false, why: `${n} is not a power of two` };
+}
+
+function product(e: Elaborator, args: Bound): Value {
+  const value = args.value('list');
+  const items = value.kind === 'list' ? value.items : [value];
+  let result = 1;
+  for (const item of items) {
+    if (item.kind !== 'number') return e.fail(args.span('list'), messages.notNumber(describe(item)));
+    result *= item.value;
+  }
+  return number(result);
+}
+
+/** `per_axis(3, 2)` is [3, 3]; `per_axis([3, 5], 2)` is [3, 5]. */
+function forAxes(e: Elaborator, args: Bound): Value {
+  const n = integerOf(e, args.value('n'), args.span('n'));
+  const numbers = n === undefined ? undefined : perAxis(e, args.value('value'), n, args.span('value'));
+  return numbers ? list(numbers.map((v) => number(v))) : POISON;
+}
+
+export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
+  ...unary.map((name): [string, Builtin] => [name, define('x', (e, args) => elementwise(e, name, args.value('x'), args.span('x')))]),
+  ['max', extreme('max')],
+  ['min', extreme('min')],
+  ['where', define('condition, a, b', where)],
+  ['sum', define('x, axis?, axes?, keep?', reduction('sum'))],
+  ['mean', define('x, axis?, axes?, keep?', reduction('mean'))],
+  ['norm', define('x, axis?, axes?, keep?', reduction('norm'))],
+  ['dim', define('x, axis', dimension)],
+  ['shape', define('x', tensorFact((shape) => list(shape.map((n) => number(n)))))],
+  ['rank', define('x', tensorFact((shape) => number(shape.length)))],
+  ['size', define('x', tensorFact((shape) => number(shape.reduce((a, b) => a * b, 1))))],
+  ['len', define('list', lengthOf)],
+  ['range', define('from, to?', range)],
+  ['product', define('list', product)],
+  ['per_axis', define('value, n', forAxes)],
+  ['log2', define('n', log2)],
+  ['reshape', define('x, ...shape', reshape)],
+  ['permute', define('x, ...axes', permute)],
+  ['concat', define('...values, axis?', concat)],
+  ['reverse', define('x, axes?, axis?', reversed)],
+  ['pad', define('x, low, high', padded)],
+  ['expand', define('x, ...shape', expandTo)],
+  ['iota', define('n', iota)],
+  ['matmul', define('a, b', multiply)],
+  ['grad', define('y, x', differentiate)],
+  ['fresh', define('draw', freshDraw)],
+  ['op.conv', define('x, w, stride?, padding?, dilation?, input_dilation?, groups?, size?', convolve)],
+  ['op.uniform', define('shape', uniformOfShape)],
+  // Draws are made where their value is wanted: see draw.ts.
+  ['normal', define('...shape, like?', () => POISON)],
+  ['uniform', define('...shape, like?', () => POISON)],
+]);

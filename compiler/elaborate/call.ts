@@ -1,0 +1,209 @@
+/** Calls of nets, blocks, functions and partial calls: arguments to parameters, and a frame for each use. */
+import type { BlockItem, Expr, NetItem } from '../../grammar/ast.js';
+import type { Span } from '../../grammar/source.js';
+import { builtins } from './builtins.js';
+import { drawPath } from './draw.js';
+import type { Elaborator } from './elaborator.js';
+import { evaluate, run } from './evaluate.js';
+import * as messages from './messages.js';
+import { type Frame, numbered, Scope } from './scope.js';
+import { typeOfExpr, typeOfResult } from './types.js';
+import {
+  type ArgumentValue,
+  type BlockValue,
+  type CallableValue,
+  describe,
+  logicalShape,
+  type NetValue,
+  POISON,
+  type TensorValue,
+  tensor,
+  type Value,
+} from './values.js';
+
+const DEEPEST = 64;
+
+export function call(e: Elaborator, callee: CallableValue, args: readonly ArgumentValue[], span: Span, alias?: string): Value {
+  switch (callee.kind) {
+    case 'net':
+      return callNet(e, callee, args, span);
+    case 'block':
+      // An initialiser waits for the shape that `~` gives it.
+      if (callee.item.params[0]?.name.text === 'shape') return { kind: 'draw', callee, args, span, path: '' };
+      return callBlock(e, callee, args, span, alias);
+    case 'builtin': {
+      if (callee.name === 'normal' || callee.name === 'uniform') return { kind: 'draw', callee, args, span, path: drawPath(e) };
+      const builtin = builtins.get(callee.name);
+      if (!builtin) return POISON;
+      return builtin(e, { name: callee.name, args, span });
+    }
+    case 'partial': {
+      // Holes are filled in order; what is left over follows.
+      const rest = args.filter((a) => a.name === undefined);
+      const named = args.filter((a) => a.name !== undefined);
+      const filled = callee.args.map((argument) =>
+        argument.value.kind === 'hole' ? { ...argument, ...(rest.shift() ?? { value: argument.value }), name: argument.name } : argument,
+      );
+      if (filled.some((argument) => argument.value.kind === 'hole')) return { ...callee, args: filled };
+      return call(e, callee.callee, [...filled, ...rest, ...named], span, alias ?? callee.alias);
+    }
+  }
+}
+
+/** One use of a block: weights of its own, named by `alias` or the block, numbered from the second. */
+export function callBlock(e: Elaborator, block: BlockValue, args: readonly ArgumentValue[], span: Span, alias?: string): Value {
+  const { item } = block;
+  if (args.some((argument) => argument.value.kind === 'poison')) return POISON;
+  if (e.frame.depth >= DEEPEST) return e.fail(span, messages.recursion(item.name.text));
+  const segment = numbered(e.frame.uses, alias ?? item.name.text);
+  const frame: Frame = {
+    kind: 'block',
+    name: item.name.text,
+    net: e.frame.net,
+    optimizer: e.frame.optimizer,
+    weightPath: `${e.frame.weightPath}.${segment}`,
+    drawPath: e.initialising ? e.frame.drawPath : `${e.frame.drawPath}.${segment}`,
+    callSpan: span,
+    caller: e.frame,
+    depth: e.frame.depth + 1,
+    uses: new Map(),
+    drawUses: e.initialising ? e.frame.drawUses : new Map(),
+    defaults: e.frame.defaults,
+    states: new Map(),
+  };
+  const scope = new Scope(block.scope);
+  if (!bindParameters(e, item, args, span, scope, frame)) return POISON;
+  const result = e.within({ frame }, () => run(e, item.body, scope));
+  record(e, frame, args, result);
+  return finish(e, 'block', item, result);
+}
+
+/** One call of a net: its own draws, the same weights as every other call. */
+export function callNet(e: Elaborator, net: NetValue, args: readonly ArgumentValue[], span: Span): Value {
+  const { item, path } = net;
+  if (args.some((argument) => argument.value.kind === 'poison')) return POISON;
+  for (let frame: Frame | undefined = e.frame; frame; frame = frame.caller) {
+    if (frame.kind === 'net' && frame.weightPath === path) return e.fail(span, messages.recursion(item.name.text));
+  }
+  e.recordCall(net);
+  const frame: Frame = {
+    kind: 'net',
+    name: item.name.text,
+    net: path.includes('.') ? (e.frame.net ?? path) : path,
+    weightPath: path,
+    drawPath: `${e.evaluation.prefix}.${numbered(e.evaluation.calls, path)}`,
+    callSpan: span,
+    caller: e.frame,
+    depth: e.frame.depth + 1,
+    uses: new Map(),
+    drawUses: new Map(),
+    defaults: net.defaults ?? e.frame.defaults,
+    states: new Map(),
+  };
+  const scope = new Scope(net.scope);
+  if (!bindParameters(e, item, args, span, scope, frame)) return POISON;
+  const result = e.within({ frame }, () => {
+    checkParameterTypes(e, item, scope);
+    return declaredResult(e, item, run(e, item.body, scope), scope);
+  });
+  record(e, frame, args, result);
+  return finish(e, 'net', item, result);
+}
+
+function finish(e: Elaborator, kind: string, item: NetItem | BlockItem, result: Value): Value {
+  if (result.kind === 'none') return e.fail(item.name.span, messages.noResult(kind, item.name.text));
+  return result;
+}
+
+/** `f(x, channels, kernel: 3)`: the form of a callable, for messages. */
+export function formOf(item: NetItem | BlockItem): string {
+  const params = item.params.map((p) => {
+    if (!p.annotation || item.kind === 'net') return p.name.text;
+    return `${p.name.text}: ${p.annotation.span.source.text.slice(p.annotation.span.start, p.annotation.span.end)}`;
+  });
+  return `\`${item.name.text}(${params.join(', ')})\``;
+}
+
+/** Arguments to names: in their places, then by name, then what `set` says, then the defaults. */
+function bindParameters(e: Elaborator, item: NetItem | BlockItem, args: readonly ArgumentValue[], span: Span, scope: Scope, frame: Frame): boolean {
+  const name = item.name.text;
+  const known = item.params.map((p) => p.name.text);
+  const given = new Map<string, ArgumentValue>();
+  let place = 0;
+  for (const argument of args) {
+    const target = argument.name ?? known[place++];
+    if (target === undefined) return failed(e.fail(argument.span, messages.tooManyArguments(name, args.length, formOf(item))));
+    if (!known.includes(target)) return failed(e.fail(argument.span, messages.unknownArgument(name, target, known)));
+    if (given.has(target)) return failed(e.fail(argument.span, messages.argumentTwice(name, target)));
+    given.set(target, argument);
+  }
+  const defaults = item.kind === 'block' ? e.frame.defaults.get(name) : undefined;
+  for (const param of item.params) {
+    const argument = given.get(param.name.text) ?? defaults?.find((d) => d.name === param.name.text);
+    if (argument) scope.names.set(param.name.text, argument.value);
+    else if (item.kind === 'block' && param.annotation) {
+      const value = e.within({ frame }, () => evaluate(e, param.annotation as Expr, scope));
+      if (value.kind === 'poison') return false;
+      scope.names.set(param.name.text, value);
+    } else return failed(e.fail(span, messages.missingArgument(name, param.name.text, formOf(item))));
+  }
+  return true;
+}
+
+function failed(_: Value): false {
+  return false;
+}
+
+/** A net's typed parameters: `net F(x: [3, 8])`. */
+function checkParameterTypes(e: Elaborator, item: NetItem, scope: Scope): void {
+  for (const param of item.params) {
+    if (!param.annotation) continue;
+    const type = typeOfExpr(e, param.annotation, scope);
+    const value = scope.names.get(param.name.text);
+    if (!type || value?.kind !== 'tensor') continue;
+    const found = logicalShape(value);
+    if (found.length !== type.shape.length || found.some((length, i) => length !== type.shape[i])) {
+      const caller = e.frame.callSpan ?? param.span;
+      const frame = e.frame.caller ?? e.frame;
+      e.within({ frame }, () => e.fail(caller, messages.paramShape(item.name.text, param.name.text, type.shape, found)));
+      scope.names.set(param.name.text, POISON);
+    } else scope.names.set(param.name.text, { ...value, type });
+  }
+}
+
+/** Holds the result against `-> image[1, 28, 28]`. */
+function declaredResult(e: Elaborator, item: NetItem, given: Value, scope: Scope): Value {
+  const result = e.force(given);
+  if (result.kind === 'poison' || !item.result) return result;
+  const last = item.body.statements[item.body.statements.length - 1]?.span ?? item.span;
+  if (item.result.kind === 'fields') {
+    const wanted = item.result.names.map((n) => n.text);
+    if (result.kind !== 'record') return e.fail(last, messages.noField(describe(result), wanted[0], []));
+    for (const name of wanted) if (!result.fields.has(name)) return e.fail(last, messages.noField('the result', name, [...result.fields.keys()]));
+    return result;
+  }
+  const type = typeOfResult(e, item.result.type, scope);
+  if (!type) return POISON;
+  if (result.kind !== 'tensor') return e.fail(last, messages.notATensor(describe(result)));
+  const found = logicalShape(result);
+  if (found.length !== type.shape.length || found.some((length, i) => length !== type.shape[i]))
+    return e.fail(last, messages.resultShape(item.name.text, type.shape, found));
+  return tensor(result.node, result.batched, type);
+}
+
+/** Notes a use that the user wrote, for `inspect`. */
+function record(e: Elaborator, frame: Frame, args: readonly ArgumentValue[], result: Value): void {
+  if (!frame.net || frame.optimizer || !frame.callSpan || e.preludeSources.has(frame.callSpan.source) || e.layers.has(frame.weightPath)) return;
+  const shapes = (value: Value): readonly TensorValue[] =>
+    value.kind === 'tensor' ? [value] : value.kind === 'record' ? [...value.fields.values()].flatMap(shapes) : [];
+  let depth = 0;
+  for (let f = frame.caller; f; f = f.caller) if (f.kind !== 'game') depth++;
+  e.layers.set(frame.weightPath, {
+    path: frame.weightPath,
+    block: frame.name,
+    depth,
+    parameters: 0,
+    inputs: args.flatMap((a) => shapes(a.value)).map(logicalShape),
+    output: shapes(result).map(logicalShape),
+  });
+}

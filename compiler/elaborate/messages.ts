@@ -1,0 +1,339 @@
+/** Every message of elaboration, with its code: `GAN2xxx` names and values, `GAN3xxx` shapes, `GAN4xxx` the game, its schedule and data. */
+import type { Note } from '../../grammar/diagnostics.js';
+import { suggest } from '../../grammar/suggest.js';
+import type { Shape } from '../graph/node.js';
+
+export interface Problem {
+  readonly code: string;
+  readonly message: string;
+  readonly label?: string;
+  readonly help?: string;
+  readonly notes?: readonly Note[];
+}
+
+const shown = (shape: Shape): string => `[${shape.join(', ')}]`;
+const names = (list: Iterable<string>): string => [...list].map((n) => `\`${n}\``).join(', ');
+const meant = (name: string, candidates: Iterable<string>): string | undefined => {
+  const nearest = suggest(name, candidates);
+  return nearest && `did you mean \`${nearest}\`?`;
+};
+const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
+// ---------------------------------------------------------------- names and values
+
+export const unknownName = (name: string, visible: Iterable<string>): Problem => ({
+  code: 'GAN2001',
+  message: `nothing is called \`${name}\` here`,
+  label: 'unknown name',
+  help: meant(name, visible),
+});
+export const unknownArgument = (callee: string, name: string, known: readonly string[]): Problem => ({
+  code: 'GAN2002',
+  message: `\`${callee}\` has no argument \`${name}\``,
+  label: 'unknown argument',
+  help: meant(name, known) ?? (known.length > 0 ? `its arguments are ${names(known)}` : `\`${callee}\` takes no named argument`),
+});
+export const missingArgument = (callee: string, name: string, form: string): Problem => ({
+  code: 'GAN2003',
+  message: `\`${callee}\` needs \`${name}\``,
+  label: `\`${name}\` is missing`,
+  help: `write ${form}`,
+});
+export const tooManyArguments = (callee: string, given: number, form: string): Problem => ({
+  code: 'GAN2004',
+  message: `\`${callee}\` was given ${plural(given, 'argument')}, more than it takes`,
+  label: 'too many',
+  help: `its form is ${form}`,
+});
+export const argumentTwice = (callee: string, name: string): Problem => ({
+  code: 'GAN2005',
+  message: `\`${callee}\` was given \`${name}\` twice`,
+  label: 'given before',
+  help: 'a named argument also counts when it stands in its place',
+});
+export const notCallable = (what: string): Problem => ({ code: 'GAN2006', message: `${what} cannot be called`, label: 'not a net, block or function' });
+export const notATensor = (what: string): Problem => ({ code: 'GAN2007', message: `a tensor is wanted here, and this is ${what}`, label: 'not a tensor' });
+export const badOperand = (op: string, what: string): Problem => ({ code: 'GAN2008', message: `\`${op}\` does not work on ${what}`, label: `for \`${op}\`` });
+export const notFinite = (op: string, a: number, b: number): Problem => ({ code: 'GAN2009', message: `\`${a} ${op} ${b}\` is not a finite number` });
+export const outsideDomain = (name: string, x: number): Problem => ({ code: 'GAN2010', message: `\`${name}(${x})\` is not a finite number` });
+export const notASize = (what: string, why?: string): Problem => ({
+  code: 'GAN2011',
+  message: `a size is a whole number, and this is ${what}${why ? `: ${why}` : ''}`,
+  label: 'not a whole number',
+  help: why ? 'change one of the two so that it divides; sizes are never rounded' : undefined,
+});
+export const notNumber = (what: string): Problem => ({
+  code: 'GAN2012',
+  message: `a number known at compile time is wanted here, and this is ${what}`,
+  label: 'not a number',
+});
+export const notBool = (what: string): Problem => ({
+  code: 'GAN2013',
+  message: `a condition is \`true\` or \`false\` at compile time, and this is ${what}`,
+  label: 'not known at compile time',
+  help: 'to choose element by element write `where(condition, a, b)`',
+});
+export const recordsDiffer = (a: readonly string[], b: readonly string[]): Problem => ({
+  code: 'GAN2014',
+  message: `these records have different fields: ${names(a)} and ${names(b)}`,
+});
+export const noField = (what: string, field: string, known: readonly string[]): Problem => ({
+  code: 'GAN2015',
+  message: `${what} has no field \`${field}\``,
+  label: 'unknown field',
+  help: meant(field, known) ?? (known.length > 0 ? `it has ${names(known)}` : undefined),
+});
+export const requireFailed = (text: string): Problem => ({ code: 'GAN2016', message: text });
+export const declaredTwice = (what: string, name: string, first: Note): Problem => ({
+  code: 'GAN2017',
+  message: `${what} \`${name}\` is declared twice`,
+  label: 'second time',
+  notes: [first],
+});
+export const noResult = (kind: string, name: string): Problem => ({
+  code: 'GAN2018',
+  message: `${kind} \`${name}\` ends without a result`,
+  help: 'its last line is its result: end with the value itself, such as `h`',
+});
+export const cannotIndex = (what: string): Problem => ({ code: 'GAN2019', message: `${what} cannot be indexed` });
+export const holeHere = (): Problem => ({
+  code: 'GAN2020',
+  message: '`_` stands only for an argument of a call that is handed over',
+  help: 'as in `each(head(_, s), axis: 1)`',
+});
+export const notIterable = (what: string): Problem => ({
+  code: 'GAN2021',
+  message: `\`for\` goes over a list or a range, and this is ${what}`,
+  help: 'write `for i in range(4) { ... }`',
+});
+export const recursion = (name: string): Problem => ({
+  code: 'GAN2022',
+  message: `\`${name}\` uses itself`,
+  label: 'without end',
+  help: 'nets are unrolled at compile time: repeat with `for i in range(n) { ... }`',
+});
+export const notAState = (name: string, known: Iterable<string>): Problem => ({
+  code: 'GAN2023',
+  message: `\`<-\` advances a state, and \`${name}\` is not a state declared here`,
+  label: 'not a state',
+  help: meant(name, known) ?? 'to give a name to a value write `=`',
+});
+export const unknownHyper = (name: string, known: readonly string[]): Problem => ({
+  code: 'GAN2024',
+  message: `this spec has no hyper \`${name}\``,
+  help: meant(name, known) ?? (known.length > 0 ? `its hypers are ${names(known)}` : 'it declares none: `hyper width = 64`'),
+});
+export const notStatic = (name: string, what: string): Problem => ({
+  code: 'GAN2025',
+  message: `a hyper is a number, a truth value or a text, and \`${name}\` is ${what}`,
+});
+export const unsupported = (what: string, instead: string): Problem => ({ code: 'GAN2026', message: what, help: instead });
+export const stateValue = (name: string): Problem => ({
+  code: 'GAN2027',
+  message: `state \`${name}\` is one for all examples, and this value has one for each`,
+  label: 'batched',
+  help: 'reduce it over the batch: `mean(v, axis: batch)`',
+});
+export const weightOutsideNet = (kind: string): Problem => ({
+  code: 'GAN2028',
+  message: `a ${kind} belongs to a net, and this is used outside of any`,
+  help: 'move the call into a `net`: a net owns its weights',
+});
+export const extendsCircle = (path: string): Problem => ({ code: 'GAN2029', message: `\`extends "${path}"\` goes in a circle` });
+export const cannotRead = (path: string, why: string): Problem => ({ code: 'GAN2030', message: `cannot read "${path}": ${why}` });
+export const notAnInitialiser = (what: string): Problem => ({
+  code: 'GAN2031',
+  message: `right of \`~\` stands a distribution, and this is ${what}`,
+  help: 'such as `~ normal(0, 0.02)`; for a fixed value write `=`',
+});
+
+// ---------------------------------------------------------------- shapes
+
+export const cannotBroadcast = (op: string, a: Shape, b: Shape): Problem => ({
+  code: 'GAN3001',
+  message: `the shapes of \`${op}\` do not fit: ${shown(a)} and ${shown(b)}`,
+  label: `${shown(a)} ${op} ${shown(b)}`,
+  help: 'shapes are compared from the last axis; each pair must be equal or have a 1',
+});
+export const shapesDiffer = (what: string, shapes: readonly Shape[]): Problem => ({
+  code: 'GAN3002',
+  message: `${what} wants equal shapes, and these are ${shapes.map(shown).join(', ')}`,
+});
+export const reshapeCount = (from: Shape, to: Shape): Problem => {
+  const count = (shape: Shape): number => shape.reduce((a, b) => a * b, 1);
+  return {
+    code: 'GAN3003',
+    message: `cannot reshape ${shown(from)} to ${shown(to)}: ${count(from)} elements are not ${count(to)}`,
+    label: `${shown(from)} comes in`,
+  };
+};
+export const axisOutside = (axis: number, rank: number): Problem => ({
+  code: 'GAN3004',
+  message: `there is no axis ${axis}: the value has ${plural(rank, 'axis').replace('axiss', 'axes')}`,
+  help: 'axes are counted from 0, without the batch; negative ones from the end',
+});
+export const indexOutside = (index: number, length: number): Problem => ({
+  code: 'GAN3005',
+  message: `index ${index} is outside of an axis of length ${length}`,
+});
+export const emptySlice = (from: number, to: number, length: number): Problem => ({
+  code: 'GAN3006',
+  message: `the slice ${from}:${to} of an axis of length ${length} is empty`,
+});
+export const tooManyIndices = (given: number, shape: Shape): Problem => ({
+  code: 'GAN3007',
+  message: `${plural(given, 'index')} for a value of shape ${shown(shape)}`,
+});
+export const matmulShapes = (a: Shape, b: Shape): Problem => ({
+  code: 'GAN3008',
+  message: `matmul wants [..., m, k] and [..., k, n], and was given ${shown(a)} and ${shown(b)}`,
+});
+export const convShapes = (why: string, x: Shape, w: Shape): Problem => ({
+  code: 'GAN3009',
+  message: `convolution of ${shown(x)} with a kernel ${shown(w)}: ${why}`,
+});
+export const concatShapes = (axis: number, shapes: readonly Shape[]): Problem => ({
+  code: 'GAN3010',
+  message: `concat along axis ${axis} wants shapes that are equal elsewhere, and these are ${shapes.map(shown).join(', ')}`,
+});
+export const resultShape = (net: string, declared: Shape, found: Shape): Problem => ({
+  code: 'GAN3011',
+  message: `net \`${net}\` says that it returns ${shown(declared)}, and it returns ${shown(found)}`,
+  label: `this is ${shown(found)}`,
+});
+export const variableShape = (name: string, before: Shape, now: Shape): Problem => ({
+  code: 'GAN3012',
+  message: `\`${name}\` is ${shown(before)} in an earlier call and would be ${shown(now)} in this one`,
+  help: 'a net owns its weights, and every call shares them: its inputs must have the same shapes in each call',
+});
+export const initialShape = (name: string, shape: Shape, found: Shape): Problem => ({
+  code: 'GAN3013',
+  message: `\`${name}\` is ${shown(shape)}, and its first value is ${shown(found)}`,
+});
+export const nonPositive = (what: string, size: number): Problem => ({ code: 'GAN3014', message: `${what} would have size ${size}` });
+export const graphRule = (message: string): Problem => ({ code: 'GAN3015', message });
+export const paramShape = (net: string, param: string, declared: Shape, found: Shape): Problem => ({
+  code: 'GAN3016',
+  message: `\`${net}\` takes \`${param}\` of shape ${shown(declared)}, and was given ${shown(found)}`,
+});
+
+// ---------------------------------------------------------------- game, schedule, data
+
+export const notAScalar = (player: string, what: string): Problem => ({
+  code: 'GAN4001',
+  message: `the objective of ${player} is one number, and this is ${what}`,
+  label: 'not a scalar',
+  help: 'average over examples and elements: `E[...]`',
+});
+export const unknownPlayer = (name: string, known: readonly string[]): Problem => ({
+  code: 'GAN4002',
+  message: `no player is called \`${name}\``,
+  help: meant(name, known) ?? (known.length > 0 ? `the players are ${names(known)}` : undefined),
+});
+export const noNetOfPlayer = (name: string, nets: readonly string[]): Problem => ({
+  code: 'GAN4003',
+  message: `player \`${name}\` moves no net: there is no net of that name`,
+  help: meant(name, nets) ?? `say which nets it moves: \`player ${name} = ${nets[0] ?? 'Net'}\``,
+});
+export const secondObjective = (player: string, first: Note): Problem => ({
+  code: 'GAN4004',
+  message: `${player} has two objectives`,
+  label: 'second objective',
+  help: 'add them up in one line',
+  notes: [first],
+});
+export const neverTrained = (player: string): Problem => ({
+  code: 'GAN4005',
+  message: `${player} has an objective, and no line of \`train\` moves it`,
+  help: `add \`${player} with adam(lr: 2e-4)\``,
+});
+export const noObjective = (player: string): Problem => ({
+  code: 'GAN4006',
+  message: `\`train\` moves ${player}, and the game gives it no objective`,
+  help: `add \`${player} minimizes ...\` to the game`,
+});
+export const twoOwners = (net: string, a: string, b: string): Problem => ({
+  code: 'GAN4007',
+  message: `net \`${net}\` is moved by two players, ${a} and ${b}`,
+  help: 'one player moves a net; any may call it',
+});
+export const noOwner = (net: string, callers: readonly string[]): Problem => ({
+  code: 'GAN4008',
+  message: `no player moves net \`${net}\`, which has weights`,
+  help:
+    callers.length > 0
+      ? `it is reached from ${names(callers)}: say who moves it, such as \`player ${callers[0] === 'game' ? 'G' : callers[0]} = ${callers[0] === 'game' ? 'G' : callers[0]}, ${net}\``
+      : undefined,
+});
+export const readsNothing = (player: string): Problem => ({
+  code: 'GAN4009',
+  message: `the objective of ${player} reads no weight that ${player} moves`,
+  label: 'nothing to learn here',
+  help: `call a net of ${player} in it`,
+});
+export const gradUnreached = (): Problem => ({
+  code: 'GAN4010',
+  message: 'the first value does not depend on the second, so the gradient is zero',
+  label: 'not reached',
+  help: 'bind the value first, and call the net on that very name: `mix = ...`, `grad(D(mix), mix)`',
+});
+export const settingMissing = (name: string, example: string): Problem => ({
+  code: 'GAN4011',
+  message: `\`train\` says no \`${name}\``,
+  help: `add \`${example}\``,
+});
+export const unknownSetting = (name: string, known: readonly string[]): Problem => ({
+  code: 'GAN4012',
+  message: `\`train\` knows no \`${name}\``,
+  help: meant(name, known) ?? `it knows ${names(known)}`,
+});
+export const onlyOnce = (what: string): Problem => ({ code: 'GAN4013', message: `a spec has one \`${what}\``, label: 'second one' });
+export const unknownType = (name: string, known: readonly string[]): Problem => ({
+  code: 'GAN4014',
+  message: `there is no field type \`${name}\``,
+  help: meant(name, known) ?? `types are ${names(known)}`,
+});
+export const typeForm = (name: string, form: string): Problem => ({ code: 'GAN4015', message: `\`${name}\` is written ${form}` });
+export const untypedParam = (net: string, param: string): Problem => ({
+  code: 'GAN4016',
+  message: `the shape of \`${param}\` of net \`${net}\` is not known`,
+  help: `give it one: \`net ${net}(${param}: [3, 8])\``,
+});
+export const unknownNet = (name: string, nets: readonly string[]): Problem => ({
+  code: 'GAN4017',
+  message: `this spec has no net \`${name}\``,
+  help: meant(name, nets) ?? (nets.length > 0 ? `its nets are ${names(nets)}` : undefined),
+});
+export const movedBeforeUse = (binding: string, player: string): Problem => ({
+  code: 'GAN4018',
+  message: `\`shared ${binding}\` would be used after ${player} has moved a net in it`,
+  help: `let ${player} come last in \`train\`, or bind it without \`shared\``,
+});
+export const needsGame = (what: string): Problem => ({ code: 'GAN4019', message: `${what} has no meaning outside of a game or sample` });
+export const nothingToTrain = (): Problem => ({
+  code: 'GAN4020',
+  message: 'this spec has no `game` and `train`, so there is nothing to train',
+  help: 'see `ganc init` for a whole one',
+});
+export const notAnOptimizer = (name: string): Problem => ({
+  code: 'GAN4021',
+  message: `\`${name}\` is not an optimizer: one takes the weights and their gradient, and returns new weights`,
+  help: 'such as `adam(lr: 2e-4)` or `sgd(lr: 0.01)`',
+});
+export const notInThisContext = (name: string): Problem => ({
+  code: 'GAN4022',
+  message: `\`${name}\` is read outside of an update`,
+  help: '`step` has a value in the game and in rates of optimizers',
+});
+export const batchedObjective = (player: string): Problem => ({
+  code: 'GAN4023',
+  message: `the objective of ${player} has one value for each example`,
+  label: 'batched',
+  help: 'average over examples: `E[...]`',
+});
+export const unusedBinding = (name: string): Problem => ({ code: 'GAN4024', message: `nothing reads \`${name}\``, label: 'never used' });
+export const averageDecay = (what: string): Problem => ({ code: 'GAN4025', message: `the decay of an average is a number from 0 to below 1, and this is ${what}`, help: 'such as `average 0.999`' });
+export const updatedTwice = (player: string): Problem => ({ code: 'GAN4026', message: `${player} has two lines in \`train\``, help: `for several updates in a row write \`${player} with ..., times 5\`` });
+export const sampleValue = (what: string): Problem => ({ code: 'GAN4027', message: `a sample is a value for each example, or a record of them, and this is ${what}` });
+export const unownedInSample = (net: string): Problem => ({ code: 'GAN4028', message: `no player moves net \`${net}\`: it keeps its first weights`, label: 'never trained' });
+export const unknownVariant = (name: string, known: readonly string[]): Problem => ({ code: 'GAN4029', message: `this spec has no variant \`${name}\``, help: meant(name, known) ?? (known.length > 0 ? `its variants are ${names(known)}` : 'it declares none') });
