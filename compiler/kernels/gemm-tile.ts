@@ -6,6 +6,7 @@
  */
 import { BindingConflict, type Emitter } from './emitter.js';
 import type { GeneratedKernel, KernelBuilder } from './kernel.js';
+import { innerNodes, isElementwise, kernelName, operationCount } from './naming.js';
 import type { Writer } from './writer.js';
 
 /** Subgroup sizes that get a text of their own: those of software GPUs (4 on SwiftShader, 8 on lavapipe). */
@@ -195,4 +196,10 @@ export function withFallback(build: (vectors: boolean) => KernelBuilder): Genera
     if (!(error instanceof BindingConflict)) throw error;
   }
   return build(false).finish();
+}
+
+/** Names the kernel after its contraction and epilogue; `flops` are the contraction's own. */
+export function describe(kernel: KernelBuilder, head: string, flops: number): void {
+  const epilogue = innerNodes(kernel.group, kernel.site).filter(isElementwise);
+  kernel.describe(epilogue.length === 0 ? head : kernelName(head, epilogue), flops + operationCount(epilogue));
 }

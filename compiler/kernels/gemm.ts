@@ -10,6 +10,7 @@ import {
   addVariants,
   declareOrigin,
   declareSums,
+  describe,
   DEPTH,
   type Launch,
   laneQuad,
@@ -69,7 +70,7 @@ function build(group: Group, site: Site, vectors: boolean): KernelBuilder {
     return launchGrid(launch, p.rows, p.columns, p.batch);
   });
   const letter = (factor: Factor): string => ({ along: 'k', across: factor.role === 'left' ? 'm' : 'n', single: 's' })[factor.reading];
-  kernel.describe(`matmul_${letter(p.left)}${letter(p.right)}${p.swapped ? '_swapped' : ''}`, 2 * size(p.anchor.shape) * p.terms);
+  describe(kernel, `matmul_${letter(p.left)}${letter(p.right)}${p.swapped ? '_swapped' : ''}`, 2 * size(p.anchor.shape) * p.terms);
   return kernel;
 }
 

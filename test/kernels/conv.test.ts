@@ -1,0 +1,93 @@
+import { afterAll, describe, it } from 'vitest';
+import { Builder } from '../../compiler/graph/builder.js';
+import { derivative } from '../../compiler/graph/derivative.js';
+import { type ConvAttrs, type Node, size, topological } from '../../compiler/graph/node.js';
+import { conv } from '../../compiler/kernels/conv.js';
+import type { Group } from '../../compiler/kernels/kernel.js';
+import { check, device } from './contraction.js';
+
+afterAll(async () => (await device()).close());
+
+interface Numbers {
+  readonly stride?: number;
+  readonly padding?: number;
+  readonly dilation?: number;
+  readonly inputDilation?: number;
+  readonly size: readonly number[];
+}
+
+function attrs({ size, stride = 1, padding = 0, dilation = 1, inputDilation = 1 }: Numbers): ConvAttrs {
+  const all = (n: number): number[] => size.map(() => n);
+  return { stride: all(stride), padding: all(padding), dilation: all(dilation), inputDilation: all(inputDilation), size };
+}
+
+/** x [n, g, c, ...] with w [g, o, c, ...]. */
+function plain(b: Builder, x: readonly number[], w: readonly number[], numbers: Numbers): Node {
+  return b.conv(b.input('x', x, 'f32'), b.input('w', w, 'f32'), attrs(numbers));
+}
+
+const terms = (node: Node): number => size(node.inputs[1].shape.slice(2));
+const alone = (anchor: Node): Group => ({ kind: 'conv', anchors: [anchor], outputs: [anchor] });
+const checkPlain = (label: string, x: readonly number[], w: readonly number[], numbers: Numbers): Promise<void> => {
+  const anchor = plain(new Builder(), x, w, numbers);
+  return check(label, alone(anchor), conv, terms(anchor));
+};
+
+/** Each convolution of a graph as a group of its own; what it reads through views becomes an input. */
+async function checkGradients(label: string, x: readonly number[], w: readonly number[], numbers: Numbers): Promise<void> {
+  const b = new Builder();
+  const y = plain(b, x, w, numbers);
+  const gradients = derivative(b, [y], [b.input('dy', y.shape, 'f32')], [...y.inputs]);
+  for (const node of topological(gradients)) if (node.operation.op === 'conv') await check(label, alone(node), conv, terms(node));
+}
+
+describe('convolution', () => {
+  it('2-d, stride 2, as in a discriminator', async () => {
+    await checkPlain('k4 s2 p1', [3, 1, 8, 10, 14], [1, 37, 8, 4, 4], { stride: 2, padding: 1, size: [5, 7] });
+    await checkPlain('one channel', [5, 1, 1, 11, 13], [1, 7, 1, 4, 4], { stride: 2, padding: 1, size: [5, 6] });
+  });
+
+  it('gradients of a strided one', async () => {
+    await checkGradients('k4 s2 p1', [3, 1, 5, 10, 14], [1, 11, 5, 4, 4], { stride: 2, padding: 1, size: [5, 7] });
+  });
+
+  it('transposed, and its gradients', async () => {
+    await checkGradients('k4 s2 p1 transposed', [2, 1, 6, 5, 7], [1, 9, 6, 4, 4], { inputDilation: 2, padding: 2, size: [10, 14] });
+  });
+
+  it('1-d and 3-d', async () => {
+    await checkPlain('1-d', [2, 1, 5, 23], [1, 3, 5, 5], { padding: 2, dilation: 2, size: [19] });
+    await checkGradients('3-d', [2, 1, 3, 4, 6, 5], [1, 5, 3, 3, 4, 3], { stride: 2, padding: 1, size: [2, 3, 3] });
+  });
+
+  it('groups, one by one and depthwise', async () => {
+    await checkGradients('groups', [2, 3, 2, 7, 6], [3, 5, 2, 3, 3], { padding: 1, stride: 2, size: [4, 3] });
+    await checkPlain('depthwise', [2, 9, 1, 7, 6], [9, 1, 1, 3, 3], { padding: 1, size: [7, 6] });
+  });
+
+  it('1 x 1, and a kernel over the whole input', async () => {
+    await checkPlain('1 x 1', [2, 1, 6, 5, 7], [1, 33, 6, 1, 1], { size: [5, 7] });
+    await checkPlain('whole', [5, 1, 12, 4, 4], [1, 3, 12, 4, 4], { size: [1, 1] });
+  });
+
+  it('cropping, phases without taps or positions, input dilation with stride and dilation', async () => {
+    await checkPlain('crop', [2, 1, 3, 9, 8], [1, 4, 3, 2, 2], { padding: -2, size: [4, 3] });
+    await checkPlain('no taps', [2, 1, 3, 4, 4], [1, 4, 3, 1, 1], { inputDilation: 3, padding: 1, size: [11, 10] });
+    await checkPlain('even dilation', [2, 1, 3, 4, 5], [1, 4, 3, 3, 2], { inputDilation: 2, dilation: 2, padding: 1, size: [6, 9] });
+    await checkPlain('all', [2, 1, 3, 7, 6], [1, 4, 3, 3, 4], { inputDilation: 3, dilation: 2, stride: 2, padding: 4, size: [9, 1] });
+    await checkPlain('wide', [2, 1, 3, 5, 6], [1, 4, 3, 3, 3], { inputDilation: 4, stride: 6, padding: 3, dilation: 3, size: [4, 5] });
+  });
+
+  it('bias and activation behind, flattened', async () => {
+    const b = new Builder();
+    const anchor = plain(b, [3, 1, 8, 6, 6], [1, 12, 8, 4, 4], { stride: 2, padding: 1, size: [3, 3] });
+    const flat = b.reshape(anchor, [3, 12, 3, 3]);
+    const sum = b.binary('add', flat, b.broadcastTo(b.reshape(b.input('bias', [12], 'f32'), [12, 1, 1]), flat.shape));
+    await check(
+      'epilogue',
+      { kind: 'conv', anchors: [anchor], outputs: [b.reshape(b.binary('max', sum, b.scale(sum, 0.2)), [3, 108]), sum] },
+      conv,
+      terms(anchor),
+    );
+  });
+});
