@@ -2,7 +2,7 @@
  * How fast the device is: matrix product, copy, dispatch, round trip. What a program's own speed is set against.
  * Takes one to five seconds. Rates of a shared machine vary by half between minutes: compare what was measured together.
  */
-import { type GpuDevice, GPUBufferUsage } from './open.js';
+import { GPUBufferUsage, type GpuDevice } from './open.js';
 
 export interface Measurement {
   /** fp32 matrix product of `size` cubed, multiply and add counted as two: the faster of two kernels, the best of some runs. */
@@ -80,7 +80,9 @@ const TINY = `@group(0) @binding(0) var<storage, read_write> x: array<u32>;
 
 async function pipeline(gpu: GpuDevice, label: string, code: string): Promise<GPUComputePipeline> {
   const { device } = gpu;
-  return gpu.settle(device.createComputePipelineAsync({ label, layout: 'auto', compute: { module: device.createShaderModule({ label, code }), entryPoint: 'main' } }));
+  return gpu.settle(
+    device.createComputePipelineAsync({ label, layout: 'auto', compute: { module: device.createShaderModule({ label, code }), entryPoint: 'main' } }),
+  );
 }
 
 /** Milliseconds from submit until its end is known. */
@@ -119,20 +121,36 @@ function dispatches(encoder: GPUCommandEncoder, pipe: GPUComputePipeline, group:
   pass.end();
 }
 
+export interface GemmKernel {
+  readonly kernel: string;
+  readonly code: string;
+  /** Workgroups along the columns and the rows of the result. */
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Kernels for C = A B, all `size` by `size` (a multiple of 64) and row-major, bound in this order; those that the device can run. */
+export function gemmKernels(gpu: GpuDevice, size: number): GemmKernel[] {
+  const kernels = [{ kernel: 'workgroup tiles', code: tiledKernel(size), x: size / 64, y: size / 64 }];
+  const lanes = gpu.subgroupSize;
+  if (gpu.features.has('subgroups') && (lanes === 4 || lanes === 8)) {
+    kernels.push({ kernel: 'subgroup broadcast', code: broadcastKernel(size, lanes), x: size / (4 * lanes), y: size / 32 });
+  }
+  return kernels;
+}
+
 async function measureGemm(gpu: GpuDevice): Promise<Measurement['gemm']> {
   const { device } = gpu;
   const size = gpu.kind === 'gpu' ? 2048 : 512;
   const buffers = Array.from({ length: 3 }, () => device.createBuffer({ size: size * size * 4, usage: STORAGE | COPY_DST }));
-  const lanes = gpu.subgroupSize;
-  const kernels = [{ kernel: 'workgroup tiles', code: tiledKernel(size), x: size / 64, y: size / 64 }];
-  if (gpu.features.has('subgroups') && (lanes === 4 || lanes === 8)) {
-    kernels.push({ kernel: 'subgroup broadcast', code: broadcastKernel(size, lanes), x: size / (4 * lanes), y: size / 32 });
-  }
   try {
     let result: Measurement['gemm'] = { gflops: 0, size, kernel: '' };
-    for (const { kernel, code, x, y } of kernels) {
+    for (const { kernel, code, x, y } of gemmKernels(gpu, size)) {
       const pipe = await pipeline(gpu, kernel, code);
-      const group = device.createBindGroup({ layout: pipe.getBindGroupLayout(0), entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })) });
+      const group = device.createBindGroup({
+        layout: pipe.getBindGroupLayout(0),
+        entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+      });
       const milliseconds = await best(gpu, (encoder, times) => dispatches(encoder, pipe, group, times, x, y));
       const gflops = (2 * size ** 3) / milliseconds / 1e6;
       if (gflops > result.gflops) result = { gflops, size, kernel };

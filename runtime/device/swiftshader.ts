@@ -41,7 +41,7 @@ export function untar(archive: Uint8Array): Map<string, Uint8Array> {
   const text = (from: number, length: number) =>
     Buffer.from(archive.subarray(from, from + length))
       .toString('latin1')
-      .replace(/\0[^]*$/, '');
+      .replace(/\0.*$/s, '');
   for (let at = 0; archive[at] !== 0; ) {
     const name = text(at, 100);
     const length = Number.parseInt(text(at + 124, 12).trim() || '0', 8);

@@ -3,12 +3,15 @@
  * Everything happens in the order of the calls of this class, also where a submit has to wait because too many are in flight.
  */
 import { drawKey } from '../../compiler/graph/threefry.js';
-import type { Command, Entry, Program, ProgramVariable } from '../../compiler/program/types.js';
+import type { Entry, Program, ProgramVariable } from '../../compiler/program/types.js';
 import { GpuError, InputError } from '../device/error.js';
-import { type GpuDevice, GPUBufferUsage, GPUMapMode } from '../device/open.js';
+import { GPUBufferUsage, type GpuDevice } from '../device/open.js';
 import { allocate, allocated, checkBudget, checkField, type Memory } from './memory.js';
-import { type Call, entryOf, packedOffset, packInputs, type Span, spansOf } from './packing.js';
+import { Order } from './order.js';
+import { type Call, entryOf, packedOffset, packInputs } from './packing.js';
 import { type CandidateChoice, type CompiledKernel, compileKernels } from './pipelines.js';
+import { type DispatchStep, type PreparedEntry, prepare, type Step } from './prepare.js';
+import { ReadbackPool } from './readback.js';
 import { byteSize, bytesOf, checkTensor, decode, type TensorData } from './tensor.js';
 
 export type { Call } from './packing.js';
@@ -32,32 +35,8 @@ export interface CallResult {
   readonly outputs: Record<string, TensorData>;
 }
 
-type Dispatch = Extract<Command, { kind: 'dispatch' }>;
-type Step = { readonly command: Dispatch; readonly kernel: CompiledKernel; readonly workgroups: readonly [number, number, number]; group: GPUBindGroup | undefined } | Extract<Command, { kind: 'copy' }>;
-
-interface PreparedEntry {
-  readonly entry: Entry;
-  readonly steps: readonly Step[];
-  readonly inputs: readonly Span[];
-  readonly inputBytes: number;
-  readonly outputs: readonly Span[];
-  readonly outputBytes: number;
-  /** Data fields that its kernels read. */
-  readonly fields: readonly string[];
-  /** Numbers of the buffers that a second call in the same stretch of commands would overwrite. */
-  readonly ownBuffers: readonly number[];
-}
-
-/** `start` runs when its turn has come. A submit takes one place in flight; while an exclusive job runs, no other starts. */
-interface Job {
-  readonly kind: 'submit' | 'exclusive' | 'write';
-  readonly start: () => Promise<void> | void;
-  readonly reject: (error: Error) => void;
-}
-
 /** Bytes moved between host and device in one piece: staging memory is of this order. */
 const CHUNK = 32 * 1024 * 1024;
-const READBACK_ALIGNMENT = 256;
 
 export class Executor {
   readonly program: Program;
@@ -66,28 +45,30 @@ export class Executor {
   readonly #gpu: GpuDevice;
   readonly #buffers: (GPUBuffer | undefined)[];
   readonly #entries: ReadonlyMap<string, PreparedEntry>;
-  readonly #inFlight: number;
+  readonly #order: Order;
+  readonly #readbacks: ReadbackPool;
   readonly #fieldRows = new Map<string, number>();
   readonly #groups = new Map<string, GPUBindGroup>();
-  readonly #queue: Job[] = [];
-  readonly #idleReadbacks: GPUBuffer[] = [];
-  #readbackBytes = 0;
   #staging: GPUBuffer | undefined;
-  #running = 0;
-  #exclusive = false;
   #closed = false;
 
-  private constructor(gpu: GpuDevice, program: Program, buffers: (GPUBuffer | undefined)[], kernels: ReadonlyMap<number, CompiledKernel>, entries: readonly Entry[], inFlight: number) {
+  private constructor(
+    gpu: GpuDevice,
+    program: Program,
+    buffers: (GPUBuffer | undefined)[],
+    kernels: ReadonlyMap<number, CompiledKernel>,
+    entries: readonly Entry[],
+    inFlight: number,
+  ) {
     this.#gpu = gpu;
     this.program = program;
     this.#buffers = buffers;
-    this.#inFlight = inFlight;
+    this.#order = new Order(inFlight);
+    // Two sizes for each place: a training alternates between a few.
+    this.#readbacks = new ReadbackPool(gpu, 2 * inFlight);
     this.choice = Object.fromEntries([...kernels.values()].map(({ kernel, candidate }) => [kernel.id, kernel.candidates[candidate].name]));
     this.#entries = new Map(entries.map((entry) => [entry.name, prepare(gpu, program, entry, kernels)]));
-    // Those that read data get theirs with the data.
-    for (const { steps } of this.#entries.values()) {
-      for (const step of steps) if ('group' in step && step.command.bindings.every((b) => buffers[b.buffer])) step.group = this.#bindGroup(step);
-    }
+    for (const step of this.#bindable()) step.group = this.#bindGroup(step);
   }
 
   /**
@@ -112,14 +93,29 @@ export class Executor {
     const error = await gpu.settle(gpu.device.popErrorScope());
     if (error) {
       executor.close();
-      throw new GpuError('a kernel does not fit its buffers', error.message.trim(), 'this is a fault of the compiler, not of the spec: please report it with the spec and `ganc doctor`');
+      throw new GpuError(
+        'a kernel does not fit its buffers',
+        error.message.trim(),
+        'this is a fault of the compiler, not of the spec: please report it with the spec and `ganc doctor`',
+      );
     }
     return executor;
   }
 
   /** Bytes on the device by kind of buffer. */
   get memory(): Memory {
-    const memory: Memory = { variables: 0, scratch: 0, inputs: 0, outputs: 0, parameters: 0, keys: 0, field: 0, staging: this.#staging?.size ?? 0, readback: this.#readbackBytes, total: 0 };
+    const memory: Memory = {
+      variables: 0,
+      scratch: 0,
+      inputs: 0,
+      outputs: 0,
+      parameters: 0,
+      keys: 0,
+      field: 0,
+      staging: this.#staging?.size ?? 0,
+      readback: this.#readbacks.bytes,
+      total: 0,
+    };
     this.program.buffers.forEach((buffer, i) => {
       memory[buffer.kind] += this.#buffers[i]?.size ?? 0;
     });
@@ -136,13 +132,17 @@ export class Executor {
     checkField(this.#gpu, this.program, name, rows.count, rows.bytes.byteLength);
     // Known at once, so that calls made from now on are checked against these rows.
     this.#fieldRows.set(name, rows.count);
-    this.#now(() => {
+    this.#order.write(() => {
       this.program.buffers.forEach((buffer, index) => {
         if (buffer.kind !== 'field' || buffer.field !== name) return;
         const old = this.#buffers[index];
         const size = allocated(rows.bytes.byteLength);
         if (old?.size !== size) {
-          this.#buffers[index] = this.#gpu.device.createBuffer({ label: `data field ${name}`, size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC });
+          this.#buffers[index] = this.#gpu.device.createBuffer({
+            label: `data field ${name}`,
+            size,
+            usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
+          });
           this.#forgetGroups(index);
           old?.destroy();
         }
@@ -166,18 +166,44 @@ export class Executor {
       const fieldRows = new Map(prepared.fields.map((field) => [field, this.#fieldRows.get(field)!]));
       return { prepared, bytes: packInputs(prepared.entry, prepared.inputs, prepared.inputBytes, call, fieldRows) };
     });
-    return new Promise((resolve, reject) => {
-      this.#enqueue({ kind: 'submit', reject, start: () => this.#run(packed).then(resolve) });
-    });
+    return this.#order.add('submit', () => this.#run(packed));
+  }
+
+  /**
+   * Has a software device compile its kernels now, which it otherwise does at their first dispatch: up to seconds each, from its cache milliseconds.
+   * Nothing is computed: the dispatches are of no workgroups. Kernels of data fields without rows are left out. Hardware compiles in `create`.
+   */
+  async warmUp(progress?: (done: number, total: number) => void): Promise<void> {
+    this.#check();
+    if (this.#gpu.kind === 'gpu') return;
+    const { device } = this.#gpu;
+    const steps = new Map(this.#bindable().map((step) => [step.kernel.pipeline, step]));
+    const counts = device.createBuffer({ label: 'no workgroups', size: 16, usage: GPUBufferUsage.INDIRECT });
+    try {
+      let done = 0;
+      for (const [pipeline, step] of steps) {
+        const encoder = device.createCommandEncoder();
+        const pass = encoder.beginComputePass();
+        pass.setPipeline(pipeline);
+        step.group ??= this.#bindGroup(step);
+        pass.setBindGroup(0, step.group);
+        pass.dispatchWorkgroupsIndirect(counts, 0);
+        pass.end();
+        device.queue.submit([encoder.finish()]);
+        await this.#gpu.settle(device.queue.onSubmittedWorkDone());
+        this.#check();
+        progress?.(++done, steps.size);
+      }
+    } finally {
+      counts.destroy();
+    }
   }
 
   /** Values of the named variables as they are after all earlier submits; without names all that a checkpoint holds (no `flat`, no `carry`). */
   async read(names?: readonly string[]): Promise<Map<string, TensorData>> {
     this.#check();
     const variables = names ? names.map((name) => this.#variable(name)) : this.program.variables.filter((v) => v.kind !== 'flat' && v.kind !== 'carry');
-    return new Promise((resolve, reject) => {
-      this.#enqueue({ kind: 'exclusive', reject, start: () => this.#readVariables(variables).then(resolve) });
-    });
+    return this.#order.add('exclusive', () => this.#readVariables(variables));
   }
 
   /** Sets variables, before all later submits. Nothing is written where one of them does not fit: InputError names it. */
@@ -186,9 +212,9 @@ export class Executor {
     const writes = [...values].map(([name, tensor]) => {
       const variable = this.#variable(name);
       checkTensor(`the variable "${name}"`, tensor, variable.dtype, variable.shape);
-      return { variable, bytes: this.#busy ? bytesOf(tensor.data).slice() : bytesOf(tensor.data) };
+      return { variable, bytes: this.#order.busy ? bytesOf(tensor.data).slice() : bytesOf(tensor.data) };
     });
-    this.#now(() => {
+    this.#order.write(() => {
       for (const { variable, bytes } of writes) this.#upload(this.#buffers[variable.buffer]!, variable.offset, bytes);
     });
   }
@@ -197,9 +223,9 @@ export class Executor {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    const error = new GpuError('the executor is closed');
-    for (const job of this.#queue.splice(0)) job.reject(error);
-    for (const buffer of [...this.#buffers, ...this.#idleReadbacks, this.#staging]) buffer?.destroy();
+    this.#order.clear(new GpuError('the executor is closed'));
+    for (const buffer of [...this.#buffers, this.#staging]) buffer?.destroy();
+    this.#readbacks.close();
     this.#groups.clear();
   }
 
@@ -214,45 +240,11 @@ export class Executor {
     return variable;
   }
 
-  // The order of things: jobs start in order, a submit when there is a place in flight, an exclusive one alone holds up what comes after it.
-
-  get #busy(): boolean {
-    return this.#queue.length > 0 || this.#exclusive;
-  }
-
-  #enqueue(job: Job): void {
-    this.#queue.push(job);
-    this.#next();
-  }
-
-  /** Runs `work` in its turn: at once, mostly, so that its errors are thrown to the caller. */
-  #now(work: () => void): void {
-    if (this.#busy) this.#enqueue({ kind: 'write', start: work, reject: () => {} });
-    else work();
-  }
-
-  #next(): void {
-    while (this.#queue.length > 0 && !this.#exclusive) {
-      const job = this.#queue[0];
-      if (job.kind === 'submit' && this.#running >= this.#inFlight) return;
-      this.#queue.shift();
-      if (job.kind === 'write') {
-        try {
-          job.start();
-        } catch {
-          // The device has failed; whatever is called next says so.
-        }
-        continue;
-      }
-      this.#running++;
-      if (job.kind === 'exclusive') this.#exclusive = true;
-      // A promise also where `start` throws before its first wait.
-      (async () => job.start())().catch(job.reject).finally(() => {
-        this.#running--;
-        if (job.kind === 'exclusive') this.#exclusive = false;
-        this.#next();
-      });
-    }
+  /** Dispatches whose buffers all exist. */
+  #bindable(): DispatchStep[] {
+    return [...this.#entries.values()].flatMap(({ steps }) =>
+      steps.filter((step) => step.kind === 'dispatch' && step.command.bindings.every((b) => this.#buffers[b.buffer])),
+    ) as DispatchStep[];
   }
 
   async #run(calls: readonly { readonly prepared: PreparedEntry; readonly bytes: Uint8Array }[]): Promise<CallResult[]> {
@@ -262,7 +254,7 @@ export class Executor {
     const inputBytes = calls.reduce((sum, { prepared }) => sum + prepared.inputBytes, 0);
     const outputBytes = calls.reduce((sum, { prepared }) => sum + prepared.outputBytes, 0);
     const staging = inputBytes > 0 ? this.#stage(calls, inputBytes) : undefined;
-    const readback = outputBytes > 0 ? this.#takeReadback(outputBytes) : undefined;
+    const readback = outputBytes > 0 ? this.#readbacks.take(outputBytes) : undefined;
 
     let stagingAt = 0;
     let readbackAt = 0;
@@ -289,7 +281,8 @@ export class Executor {
         calls.slice(first, end).flatMap(({ prepared }) => prepared.steps),
       );
       for (let i = first; i < end; i++) {
-        for (const span of calls[i].prepared.outputs) encoder.copyBufferToBuffer(this.#buffers[span.buffer]!, span.from, readback!, starts[i] + span.packed, span.size);
+        for (const span of calls[i].prepared.outputs)
+          encoder.copyBufferToBuffer(this.#buffers[span.buffer]!, span.from, readback!, starts[i] + span.packed, span.size);
       }
       first = end;
     }
@@ -301,16 +294,13 @@ export class Executor {
       await this.#gpu.settle(device.queue.onSubmittedWorkDone());
       return calls.map(() => ({ outputs: {} }));
     }
-    await this.#gpu.settle(readback.mapAsync(GPUMapMode.READ, 0, outputBytes));
-    const mapped = readback.getMappedRange(0, outputBytes);
-    const results = calls.map(({ prepared }, i) => ({
-      outputs: Object.fromEntries(
-        prepared.entry.outputs.map((output) => [output.name, decode(output.dtype, output.shape, mapped, starts[i] + packedOffset(prepared.outputs, output))]),
-      ),
-    }));
-    readback.unmap();
-    this.#giveReadback(readback);
-    return results;
+    return this.#readbacks.read(readback, outputBytes, (bytes) =>
+      calls.map(({ prepared }, i) => ({
+        outputs: Object.fromEntries(
+          prepared.entry.outputs.map((output) => [output.name, decode(output.dtype, output.shape, bytes, starts[i] + packedOffset(prepared.outputs, output))]),
+        ),
+      })),
+    );
   }
 
   #encode(encoder: GPUCommandEncoder, steps: readonly Step[]): void {
@@ -318,7 +308,7 @@ export class Executor {
     let pipeline: GPUComputePipeline | undefined;
     let group: GPUBindGroup | undefined;
     for (const step of steps) {
-      if (!('command' in step)) {
+      if (step.kind === 'copy') {
         pass?.end();
         pass = undefined;
         encoder.copyBufferToBuffer(this.#buffers[step.from.buffer]!, step.from.offset, this.#buffers[step.to.buffer]!, step.to.offset, step.size);
@@ -343,7 +333,7 @@ export class Executor {
     pass?.end();
   }
 
-  #bindGroup(step: Extract<Step, { command: Dispatch }>): GPUBindGroup {
+  #bindGroup(step: DispatchStep): GPUBindGroup {
     const { kernel, command } = step;
     const key = `${kernel.layoutKey}:${command.bindings.map((b) => `${b.buffer}/${b.offset}/${b.size}`).join()}`;
     let group = this.#groups.get(key);
@@ -366,7 +356,7 @@ export class Executor {
   #forgetGroups(buffer: number): void {
     this.#groups.clear();
     for (const { steps } of this.#entries.values()) {
-      for (const step of steps) if ('group' in step && step.command.bindings.some((b) => b.buffer === buffer)) step.group = undefined;
+      for (const step of steps) if (step.kind === 'dispatch' && step.command.bindings.some((b) => b.buffer === buffer)) step.group = undefined;
     }
   }
 
@@ -375,7 +365,11 @@ export class Executor {
     const { device } = this.#gpu;
     if (!this.#staging || this.#staging.size < total) {
       this.#staging?.destroy();
-      this.#staging = device.createBuffer({ label: 'staged inputs', size: 2 ** Math.ceil(Math.log2(Math.max(total, 256))), usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
+      this.#staging = device.createBuffer({
+        label: 'staged inputs',
+        size: 2 ** Math.ceil(Math.log2(Math.max(total, 256))),
+        usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+      });
     }
     const all = new Uint8Array(total);
     let at = 0;
@@ -385,24 +379,6 @@ export class Executor {
     }
     device.queue.writeBuffer(this.#staging, 0, all);
     return this.#staging;
-  }
-
-  #takeReadback(size: number): GPUBuffer {
-    const wanted = Math.ceil(size / READBACK_ALIGNMENT) * READBACK_ALIGNMENT;
-    const found = this.#idleReadbacks.findIndex((buffer) => buffer.size === wanted);
-    if (found >= 0) return this.#idleReadbacks.splice(found, 1)[0];
-    this.#readbackBytes += wanted;
-    return this.#gpu.device.createBuffer({ label: 'readback', size: wanted, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
-  }
-
-  /** Keeps the most recent few: a training alternates between two or three sizes. */
-  #giveReadback(buffer: GPUBuffer): void {
-    this.#idleReadbacks.unshift(buffer);
-    while (this.#closed ? this.#idleReadbacks.length > 0 : this.#idleReadbacks.length > 2 * this.#inFlight) {
-      const dropped = this.#idleReadbacks.pop()!;
-      this.#readbackBytes -= dropped.size;
-      dropped.destroy();
-    }
   }
 
   async #readVariables(variables: readonly ProgramVariable[]): Promise<Map<string, TensorData>> {
@@ -418,7 +394,7 @@ export class Executor {
       let end = first;
       let total = 0;
       while (end < pieces.length && (end === first || total + pieces[end].size <= CHUNK)) total += pieces[end++].size;
-      const readback = this.#takeReadback(total);
+      const readback = this.#readbacks.take(total);
       const encoder = device.createCommandEncoder();
       let at = 0;
       for (const { variable, from, size } of pieces.slice(first, end)) {
@@ -427,15 +403,14 @@ export class Executor {
       }
       device.queue.submit([encoder.finish()]);
       this.#gpu.check();
-      await this.#gpu.settle(readback.mapAsync(GPUMapMode.READ, 0, total));
-      const mapped = new Uint8Array(readback.getMappedRange(0, total));
-      at = 0;
-      for (const { variable, from, size } of pieces.slice(first, end)) {
-        targets[variable].set(mapped.subarray(at, at + size), from);
-        at += size;
-      }
-      readback.unmap();
-      this.#giveReadback(readback);
+      const chunk = pieces.slice(first, end);
+      await this.#readbacks.read(readback, total, (bytes) => {
+        let at = 0;
+        for (const { variable, from, size } of chunk) {
+          targets[variable].set(new Uint8Array(bytes, at, size), from);
+          at += size;
+        }
+      });
       first = end;
     }
     return new Map(variables.map((v, i) => [v.name, decode(v.dtype, v.shape, targets[i].buffer, 0)]));
@@ -461,40 +436,4 @@ export class Executor {
       if (words && words.length > 0) this.#upload(this.#buffers[index]!, 0, bytesOf(words));
     });
   }
-}
-
-/** Looks up once what every call of the entry needs. Throws GpuError where a dispatch is over the device's limits. */
-function prepare(gpu: GpuDevice, program: Program, entry: Entry, kernels: ReadonlyMap<number, CompiledKernel>): PreparedEntry {
-  const most = gpu.limits.maxComputeWorkgroupsPerDimension;
-  const steps: Step[] = [];
-  const fields = new Set<string>();
-  for (const command of entry.commands) {
-    if (command.kind === 'copy') {
-      if (command.size > 0) steps.push(command);
-      continue;
-    }
-    const kernel = kernels.get(command.kernel)!;
-    const workgroups = command.workgroups[kernel.candidate];
-    if (workgroups.some((n) => n > most)) {
-      throw new GpuError(`"${command.label}" (kernel ${kernel.kernel.id}) needs ${workgroups.join(' x ')} workgroups`, `${gpu.name} allows ${most} a dimension`, 'make the batch or the layer smaller');
-    }
-    if (workgroups.some((n) => n === 0)) continue;
-    for (const { buffer } of command.bindings) {
-      const { field } = program.buffers[buffer];
-      if (field !== undefined) fields.add(field);
-    }
-    steps.push({ command, kernel, workgroups, group: undefined });
-  }
-  const inputs = spansOf(entry.inputs);
-  const outputs = spansOf(entry.outputs);
-  return {
-    entry,
-    steps,
-    inputs: inputs.spans,
-    inputBytes: inputs.total,
-    outputs: outputs.spans,
-    outputBytes: outputs.total,
-    fields: [...fields],
-    ownBuffers: [...inputs.spans, ...outputs.spans].map((span) => span.buffer),
-  };
 }

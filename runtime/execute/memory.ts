@@ -2,7 +2,7 @@
 import { freemem } from 'node:os';
 import type { Program, ProgramBuffer } from '../../compiler/program/types.js';
 import { GpuError, InputError } from '../device/error.js';
-import { type GpuDevice, GPUBufferUsage, gpuFault } from '../device/open.js';
+import { GPUBufferUsage, type GpuDevice, gpuFault } from '../device/open.js';
 import { byteSize } from './tensor.js';
 
 /** Bytes on the device by kind of buffer, and in all. */
@@ -124,7 +124,11 @@ export async function allocate(gpu: GpuDevice, program: Program): Promise<(GPUBu
       program.buffers.map((buffer, index) =>
         buffer.kind === 'field'
           ? undefined
-          : gpu.device.createBuffer({ label: `${buffer.kind} ${index}${buffer.entry ? ` of ${buffer.entry}` : ''}`, size: allocated(buffer.size), usage: USAGE[buffer.kind] }),
+          : gpu.device.createBuffer({
+              label: `${buffer.kind} ${index}${buffer.entry ? ` of ${buffer.entry}` : ''}`,
+              size: allocated(buffer.size),
+              usage: USAGE[buffer.kind],
+            }),
       ),
     (text) => tooLarge(program, total, `the GPU ran out of memory (${text})`),
   );

@@ -23,7 +23,10 @@ export interface Span {
 }
 
 /** One span a buffer, over all that the slots cover. */
-export function spansOf(slots: readonly { readonly buffer: number; readonly offset: number; readonly shape: readonly number[] }[]): { spans: Span[]; total: number } {
+export function spansOf(slots: readonly { readonly buffer: number; readonly offset: number; readonly shape: readonly number[] }[]): {
+  spans: Span[];
+  total: number;
+} {
   const ranges = new Map<number, { from: number; to: number }>();
   for (const { buffer, offset, shape } of slots) {
     const size = byteSize(shape);
@@ -60,10 +63,12 @@ export function entryOf(program: Program, name: string): Entry {
 export function packInputs(entry: Entry, spans: readonly Span[], total: number, call: Call, fieldRows: ReadonlyMap<string, number>): Uint8Array {
   const bytes = new Uint8Array(total);
   const where = `${entry.name}: `;
-  if (!Number.isInteger(call.counter) || call.counter < 0 || call.counter > 0xffffffff) throw new InputError(`${where}the counter ${call.counter} is not a whole number from 0 to 4294967295`);
+  if (!Number.isInteger(call.counter) || call.counter < 0 || call.counter > 0xffffffff)
+    throw new InputError(`${where}the counter ${call.counter} is not a whole number from 0 to 4294967295`);
   const known = new Set(entry.inputs.filter((i) => i.kind === 'tensor').map((i) => i.name));
   for (const name of Object.keys(call.tensors ?? {})) {
-    if (!known.has(name)) throw new InputError(`${where}there is no input "${name}"; ${known.size > 0 ? `its inputs are ${[...known].join(', ')}` : 'it takes no tensors'}`);
+    if (!known.has(name))
+      throw new InputError(`${where}there is no input "${name}"; ${known.size > 0 ? `its inputs are ${[...known].join(', ')}` : 'it takes no tensors'}`);
   }
   for (const input of entry.inputs) {
     const size = byteSize(input.shape);
@@ -83,7 +88,10 @@ export function packInputs(entry: Entry, spans: readonly Span[], total: number, 
         if (call.rows.length !== count) throw new InputError(`${where}the call names ${call.rows.length} rows; the batch is ${count}`);
         for (const [field, there] of fieldRows) {
           const bad = call.rows.findIndex((row) => row >= there);
-          if (bad >= 0) throw new InputError(`${where}row ${call.rows[bad]} (number ${bad} of the batch) is not there: the data field "${field}" has ${there} rows, numbered from 0`);
+          if (bad >= 0)
+            throw new InputError(
+              `${where}row ${call.rows[bad]} (number ${bad} of the batch) is not there: the data field "${field}" has ${there} rows, numbered from 0`,
+            );
         }
         bytes.set(bytesOf(call.rows), at);
         break;

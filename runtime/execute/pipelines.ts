@@ -79,7 +79,11 @@ export async function compileKernels(gpu: GpuDevice, kernels: readonly ProgramKe
   const candidates = kernels.map((kernel) => {
     const storage = kernel.bindings.filter((b) => b !== 'uniform').length;
     if (storage > gpu.limits.maxStorageBuffersPerShaderStage) {
-      throw new GpuError(`the kernel "${kernel.id}" binds ${storage} storage buffers`, `${gpu.name} allows ${gpu.limits.maxStorageBuffersPerShaderStage}`, 'use another adapter');
+      throw new GpuError(
+        `the kernel "${kernel.id}" binds ${storage} storage buffers`,
+        `${gpu.name} allows ${gpu.limits.maxStorageBuffersPerShaderStage}`,
+        'use another adapter',
+      );
     }
     return chooseCandidate(gpu, kernel, options.candidates ?? 'best');
   });
@@ -107,16 +111,18 @@ export async function compileKernels(gpu: GpuDevice, kernels: readonly ProgramKe
     let pipeline = pipelines.get(key);
     if (!pipeline) {
       const module = device.createShaderModule({ label: kernel.id, code: wgsl });
-      pipeline = device.createComputePipelineAsync({ label: kernel.id, layout: pipelineLayout, compute: { module, entryPoint: 'main' } }).catch(async (error) => {
-        gpu.check();
-        const { messages } = await module.getCompilationInfo();
-        const file = `kernels/${kernel.id}.wgsl`;
-        throw new GpuError(
-          `the kernel "${kernel.id}" (candidate ${name}) does not compile`,
-          showFaults(file, wgsl, messages) || `${file}: ${(error as Error).message.trim()}`,
-          'this is a fault of the compiler, not of the spec: please report it with the spec and `ganc doctor`',
-        );
-      });
+      pipeline = device
+        .createComputePipelineAsync({ label: kernel.id, layout: pipelineLayout, compute: { module, entryPoint: 'main' } })
+        .catch(async (error) => {
+          gpu.check();
+          const { messages } = await module.getCompilationInfo();
+          const file = `kernels/${kernel.id}.wgsl`;
+          throw new GpuError(
+            `the kernel "${kernel.id}" (candidate ${name}) does not compile`,
+            showFaults(file, wgsl, messages) || `${file}: ${(error as Error).message.trim()}`,
+            'this is a fault of the compiler, not of the spec: please report it with the spec and `ganc doctor`',
+          );
+        });
       pipelines.set(key, pipeline);
     }
     compiled.push(

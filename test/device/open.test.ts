@@ -86,7 +86,18 @@ describe.skipIf(process.platform !== 'linux')('in a process of its own', () => {
   const root = mkdtempSync(join(tmpdir(), 'ganc-device-'));
   beforeAll(() => {
     const tsc = resolve('node_modules/typescript/bin/tsc');
-    const options = ['--ignoreConfig', '--module', 'nodenext', '--target', 'es2022', '--types', 'node,@webgpu/types', '--skipLibCheck', '--outDir', join(root, 'out')];
+    const options = [
+      '--ignoreConfig',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2022',
+      '--types',
+      'node,@webgpu/types',
+      '--skipLibCheck',
+      '--outDir',
+      join(root, 'out'),
+    ];
     const { status, stdout } = spawnSync(process.execPath, [tsc, ...options, 'runtime/device/open.ts'], { encoding: 'utf8' });
     expect(stdout).toBe('');
     expect(status).toBe(0);
@@ -104,8 +115,11 @@ describe.skipIf(process.platform !== 'linux')('in a process of its own', () => {
   const run = (script: string, env: Record<string, string>): Promise<{ code: number | null; out: string; err: string }> =>
     new Promise((done) => {
       const text = `import { openDevice } from ${JSON.stringify(join(root, 'out', 'open.js'))};\n${script}`;
-      const child: ChildProcess = execFile(process.execPath, ['--input-type=module', '-e', text], { cwd: root, timeout: 60_000, env: { PATH: process.env.PATH, HOME: root, ...env } }, (_, out, err) =>
-        done({ code: child.exitCode, out, err }),
+      const child: ChildProcess = execFile(
+        process.execPath,
+        ['--input-type=module', '-e', text],
+        { cwd: root, timeout: 60_000, env: { PATH: process.env.PATH, HOME: root, ...env } },
+        (_, out, err) => done({ code: child.exitCode, out, err }),
       );
     });
   const KIND = 'const gpu = await openDevice(); await gpu.settle(gpu.device.queue.onSubmittedWorkDone()); console.log(gpu.kind);';

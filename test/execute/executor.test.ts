@@ -56,6 +56,22 @@ describe('calls', () => {
     executor.close();
   });
 
+  test('warming up computes nothing', async () => {
+    const executor = await Executor.create(gpu, handProgram(), { seed: 1n });
+    executor.write(new Map([['w', f32(1, 2, 3, 4, 5)]]));
+    const seen: [number, number][] = [];
+    await executor.warmUp((done, total) => seen.push([done, total]));
+    // Without rows there is nothing to bind for the fourth.
+    if (gpu.kind !== 'gpu')
+      expect(seen).toEqual([
+        [1, 3],
+        [2, 3],
+        [3, 3],
+      ]);
+    expect([...(await executor.read(['w'])).get('w')!.data]).toEqual([1, 2, 3, 4, 5]);
+    executor.close();
+  });
+
   test('the seed decides the draws, bit for bit', async () => {
     const draw = async (seed: bigint) => {
       const executor = await Executor.create(gpu, handProgram(), { seed });
@@ -118,7 +134,13 @@ describe('variables', () => {
 
   test('what does not fit is refused as a whole', async () => {
     const executor = await Executor.create(gpu, handProgram(), { seed: 1n });
-    const write = (name: string, value: TensorData) => () => executor.write(new Map([['flag', flag(1)], [name, value]]));
+    const write = (name: string, value: TensorData) => () =>
+      executor.write(
+        new Map([
+          ['flag', flag(1)],
+          [name, value],
+        ]),
+      );
     expect(write('v', f32(1))).toThrow(InputError);
     expect(write('w', f32(1, 2))).toThrow('the variable "w" is f32[2]; wanted is f32[5]');
     expect(write('w', { dtype: 'i32', shape: [5], data: new Int32Array(5) })).toThrow('is i32[5]; wanted is f32[5]');
@@ -155,7 +177,8 @@ describe('candidates', () => {
       { ...portable, name: 'too wide', workgroupSize: [1 << 20, 1, 1] as const },
     ];
     const kernels = program.kernels.map((k, i) => (i === 0 ? { ...k, candidates: variants } : k));
-    const widen = (c: Program['entries'][number]['commands'][number]) => (c.kind === 'dispatch' && c.kernel === 0 ? { ...c, workgroups: variants.map(() => c.workgroups[0]) } : c);
+    const widen = (c: Program['entries'][number]['commands'][number]) =>
+      c.kind === 'dispatch' && c.kernel === 0 ? { ...c, workgroups: variants.map(() => c.workgroups[0]) } : c;
     return { ...program, kernels, entries: program.entries.map((e) => ({ ...e, commands: e.commands.map(widen) })) };
   };
 
@@ -174,7 +197,10 @@ describe('candidates', () => {
 describe('what the device refuses', () => {
   const changed = (index: number, wgsl: (text: string) => string): Program => {
     const program = handProgram();
-    return { ...program, kernels: program.kernels.map((k, i) => (i === index ? { ...k, candidates: [{ ...k.candidates[0], wgsl: wgsl(k.candidates[0].wgsl) }] } : k)) };
+    return {
+      ...program,
+      kernels: program.kernels.map((k, i) => (i === index ? { ...k, candidates: [{ ...k.candidates[0], wgsl: wgsl(k.candidates[0].wgsl) }] } : k)),
+    };
   };
   const fails = async (program: Program, options = {}): Promise<GpuError> => {
     const error = await Executor.create(gpu, program, { seed: 1n, ...options }).catch((e) => e);
@@ -198,7 +224,11 @@ describe('what the device refuses', () => {
 
   test('a binding that lies outside of its buffer', async () => {
     const program = handProgram();
-    const entries = program.entries.map((e) => (e.name === 'init' ? { ...e, commands: e.commands.map((c) => (c.kind === 'dispatch' ? { ...c, bindings: c.bindings.map((b) => ({ ...b, offset: 4096 })) } : c)) } : e));
+    const entries = program.entries.map((e) =>
+      e.name === 'init'
+        ? { ...e, commands: e.commands.map((c) => (c.kind === 'dispatch' ? { ...c, bindings: c.bindings.map((b) => ({ ...b, offset: 4096 })) } : c)) }
+        : e,
+    );
     const error = await fails({ ...program, entries });
     expect(error.message).toBe('a kernel does not fit its buffers');
     expect(error.reason).toContain('fill (w)');
@@ -218,7 +248,10 @@ describe('what the device refuses', () => {
 
   test('too many workgroups', async () => {
     const program = handProgram();
-    const entries = program.entries.map((e) => ({ ...e, commands: e.commands.map((c) => (c.kind === 'dispatch' && c.kernel === 2 ? { ...c, workgroups: [[1, 1 << 30, 1] as const] } : c)) }));
+    const entries = program.entries.map((e) => ({
+      ...e,
+      commands: e.commands.map((c) => (c.kind === 'dispatch' && c.kernel === 2 ? { ...c, workgroups: [[1, 1 << 30, 1] as const] } : c)),
+    }));
     const error = await fails({ ...program, entries });
     expect(error.message).toBe('"sum" (kernel total) needs 1 x 1073741824 x 1 workgroups');
   });

@@ -3,7 +3,11 @@ import type { Command, Program, ProgramKernel } from '../../compiler/program/typ
 
 const WG = [64, 1, 1] as const;
 
-const kernel = (id: string, bindings: ProgramKernel['bindings'], wgsl: string): ProgramKernel => ({ id, bindings, candidates: [{ name: 'portable', wgsl, workgroupSize: WG }] });
+const kernel = (id: string, bindings: ProgramKernel['bindings'], wgsl: string): ProgramKernel => ({
+  id,
+  bindings,
+  candidates: [{ name: 'portable', wgsl, workgroupSize: WG }],
+});
 
 /** `w = bits of the key` as a small number: differs by seed and draw. */
 const FILL = kernel(
@@ -58,7 +62,15 @@ const GATHER = kernel(
 );
 
 const bind = (buffer: number, size: number, offset = 0) => ({ buffer, offset, size });
-const dispatch = (index: number, label: string, bindings: ReturnType<typeof bind>[]): Command => ({ kind: 'dispatch', kernel: index, bindings, workgroups: [[1, 1, 1]], label, flops: 0, bytes: 0 });
+const dispatch = (index: number, label: string, bindings: ReturnType<typeof bind>[]): Command => ({
+  kind: 'dispatch',
+  kernel: index,
+  bindings,
+  workgroups: [[1, 1, 1]],
+  label,
+  flops: 0,
+  bytes: 0,
+});
 
 /** Buffers: 0 w and flag, 1 scratch, 2-3 of `step`, 4 parameters, 5 keys, 6 field, 7-8 of `rows`. */
 export function handProgram(): Program & { parameters: number[] } {
