@@ -1,9 +1,8 @@
 /** From a text to a module: parse, merge, elaborate (which differentiates), verify. Lowering to a program is `plan/lower.ts`. */
 import { createHash } from 'node:crypto';
-import type { Spec } from '../grammar/ast.js';
+import type { Spec, TrainLine } from '../grammar/ast.js';
 import { type Diagnostic, Diagnostics } from '../grammar/diagnostics.js';
 import { parse, parseExpression } from '../grammar/parser.js';
-import { print } from '../grammar/printer.js';
 import type { Source } from '../grammar/source.js';
 import { assemble } from './elaborate/assemble.js';
 import { Elaborator } from './elaborate/elaborator.js';
@@ -75,8 +74,15 @@ function nameOf(source: Source): string {
   return (source.name.split(/[\\/]/).pop() ?? 'spec').replace(/\.gan$/, '');
 }
 
-/** SHA-256 over the canonical text and the settings that change what is computed. */
+/** SHA-256 over the tree and the settings that change what is computed: not places, comments, or how long to train. */
 function hashOf(spec: Spec, options: CompileOptions): string {
+  const irrelevant = (key: string, value: unknown): boolean => key === 'span' || key === 'doc' || isSteps(value);
+  const tree = JSON.stringify(spec, (key, value) => (irrelevant(key, value) ? undefined : value));
   const set = Object.entries(options.set ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-  return createHash('sha256').update(print(spec)).update(JSON.stringify([set, options.batch ?? null])).digest('hex');
+  return createHash('sha256').update(tree).update(JSON.stringify([set, options.batch ?? null])).digest('hex');
+}
+
+function isSteps(value: unknown): boolean {
+  const line = value as Partial<TrainLine> | null;
+  return typeof line === 'object' && line?.kind === 'setting' && line.name?.text === 'steps';
 }
