@@ -13,6 +13,7 @@ import { type CandidateChoice, type CompiledKernel, compileKernels } from './pip
 import { type DispatchStep, type PreparedEntry, prepare, type Step } from './prepare.js';
 import { ReadbackPool } from './readback.js';
 import { byteSize, bytesOf, checkTensor, decode, type TensorData } from './tensor.js';
+import { download, upload } from './transfer.js';
 
 export type { Call } from './packing.js';
 
@@ -34,9 +35,6 @@ export interface ExecutorOptions {
 export interface CallResult {
   readonly outputs: Record<string, TensorData>;
 }
-
-/** Bytes moved between host and device in one piece: staging memory is of this order. */
-const CHUNK = 32 * 1024 * 1024;
 
 export class Executor {
   readonly program: Program;
@@ -146,7 +144,7 @@ export class Executor {
           this.#forgetGroups(index);
           old?.destroy();
         }
-        this.#upload(this.#buffers[index]!, 0, rows.bytes);
+        upload(this.#gpu, this.#buffers[index]!, 0, rows.bytes);
       });
     });
   }
@@ -215,7 +213,7 @@ export class Executor {
       return { variable, bytes: this.#order.busy ? bytesOf(tensor.data).slice() : bytesOf(tensor.data) };
     });
     this.#order.write(() => {
-      for (const { variable, bytes } of writes) this.#upload(this.#buffers[variable.buffer]!, variable.offset, bytes);
+      for (const { variable, bytes } of writes) upload(this.#gpu, this.#buffers[variable.buffer]!, variable.offset, bytes);
     });
   }
 
@@ -383,48 +381,9 @@ export class Executor {
 
   async #readVariables(variables: readonly ProgramVariable[]): Promise<Map<string, TensorData>> {
     this.#check();
-    const { device } = this.#gpu;
-    const targets = variables.map((v) => new Uint8Array(byteSize(v.shape)));
-    const pieces: { readonly variable: number; readonly from: number; readonly size: number }[] = [];
-    variables.forEach((v, variable) => {
-      const size = byteSize(v.shape);
-      for (let from = 0; from < size; from += CHUNK) pieces.push({ variable, from, size: Math.min(CHUNK, size - from) });
-    });
-    for (let first = 0; first < pieces.length; ) {
-      let end = first;
-      let total = 0;
-      while (end < pieces.length && (end === first || total + pieces[end].size <= CHUNK)) total += pieces[end++].size;
-      const readback = this.#readbacks.take(total);
-      const encoder = device.createCommandEncoder();
-      let at = 0;
-      for (const { variable, from, size } of pieces.slice(first, end)) {
-        encoder.copyBufferToBuffer(this.#buffers[variables[variable].buffer]!, variables[variable].offset + from, readback, at, size);
-        at += size;
-      }
-      device.queue.submit([encoder.finish()]);
-      this.#gpu.check();
-      const chunk = pieces.slice(first, end);
-      await this.#readbacks.read(readback, total, (bytes) => {
-        let at = 0;
-        for (const { variable, from, size } of chunk) {
-          targets[variable].set(new Uint8Array(bytes, at, size), from);
-          at += size;
-        }
-      });
-      first = end;
-    }
-    return new Map(variables.map((v, i) => [v.name, decode(v.dtype, v.shape, targets[i].buffer, 0)]));
-  }
-
-  /** In pieces, each followed by a submit: without one, Dawn would hold all of the staging memory. */
-  #upload(buffer: GPUBuffer, offset: number, bytes: Uint8Array): void {
-    const { queue } = this.#gpu.device;
-    for (let from = 0; from < bytes.length; from += CHUNK) {
-      const piece = bytes.subarray(from, from + CHUNK);
-      queue.writeBuffer(buffer, offset + from, piece as Uint8Array<ArrayBuffer>);
-      if (piece.length === CHUNK) queue.submit([]);
-    }
-    this.#gpu.check();
+    const ranges = variables.map((v) => ({ buffer: this.#buffers[v.buffer]!, offset: v.offset, size: byteSize(v.shape) }));
+    const bytes = await download(this.#gpu, this.#readbacks, ranges);
+    return new Map(variables.map((v, i) => [v.name, decode(v.dtype, v.shape, bytes[i], 0)]));
   }
 
   #fillConstants(seed: bigint): void {
@@ -433,7 +392,7 @@ export class Executor {
     const parameters = new Uint32Array((program as { parameters?: readonly number[] }).parameters ?? []);
     program.buffers.forEach((buffer, index) => {
       const words = buffer.kind === 'keys' ? keys : buffer.kind === 'parameters' ? parameters : undefined;
-      if (words && words.length > 0) this.#upload(this.#buffers[index]!, 0, bytesOf(words));
+      if (words && words.length > 0) upload(this.#gpu, this.#buffers[index]!, 0, bytesOf(words));
     });
   }
 }

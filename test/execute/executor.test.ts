@@ -132,6 +132,19 @@ describe('variables', () => {
     executor.close();
   });
 
+  test('round trip of more than is moved in one piece', async () => {
+    const program = handProgram();
+    const length = 9 * 1024 * 1024 + 3;
+    const big = { name: 'big', kind: 'weight', shape: [length], dtype: 'i32', buffer: program.buffers.length, offset: 0 } as const;
+    const buffers = [...program.buffers, { kind: 'variables', size: 4 * length } as const];
+    const executor = await Executor.create(gpu, { ...program, buffers, variables: [big, ...program.variables] }, { seed: 1n });
+    const data = Int32Array.from({ length }, (_, i) => i * 7919);
+    executor.write(new Map<string, TensorData>([['big', { dtype: 'i32', shape: [length], data }]]));
+    const read = (await executor.read(['flag', 'big'])).get('big')!.data;
+    expect(Buffer.compare(Buffer.from(read.buffer), Buffer.from(data.buffer))).toBe(0);
+    executor.close();
+  });
+
   test('what does not fit is refused as a whole', async () => {
     const executor = await Executor.create(gpu, handProgram(), { seed: 1n });
     const write = (name: string, value: TensorData) => () =>
