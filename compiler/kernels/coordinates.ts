@@ -20,7 +20,11 @@ interface Parts {
 export class Coordinates {
   private readonly parts = new Map<string, Parts[]>();
 
-  constructor(private readonly writer: Writer) {}
+  /** `product`: the parameter for the product of lengths. */
+  constructor(
+    private readonly writer: Writer,
+    readonly product: (sizes: readonly Size[]) => Size,
+  ) {}
 
   /** Row-major position of `coords` in a block of `sizes`. */
   join(coords: readonly string[], sizes: readonly Size[]): string {
@@ -32,20 +36,26 @@ export class Coordinates {
     const lengths = flat.sizes.slice(first);
     if (names.length === 0) return ZERO;
     if (names.length === 1) return names[0];
-    const known = this.writer.recall(joinKey(names, lengths));
-    if (known !== undefined) return known;
-    let start = names.length - 1;
-    let position = names[0];
-    for (; start > 1; start--) {
-      const prefix = this.writer.recall(joinKey(names.slice(0, start), lengths.slice(0, start)));
-      if (prefix !== undefined) {
-        position = prefix;
-        break;
+    // The longest runs that have a name already are taken as they are.
+    let position = '';
+    for (let k = 0; k < names.length; ) {
+      let end = names.length;
+      let run = names[k];
+      for (; end > k + 1; end--) {
+        const known = this.writer.recall(joinKey(names.slice(k, end), lengths.slice(k, end)));
+        if (known !== undefined) {
+          run = known;
+          break;
+        }
       }
+      if (k === 0) position = run;
+      else {
+        const scaled = `${atom(position)} * ${this.product(lengths.slice(k, end)).text}`;
+        position = run === ZERO ? scaled : `${scaled} + ${run}`;
+      }
+      k = end;
     }
-    for (let k = start; k < names.length; k++) {
-      position = names[k] === ZERO ? `${atom(position)} * ${lengths[k].text}` : `${atom(position)} * ${lengths[k].text} + ${names[k]}`;
-    }
+    if (isName(position)) return position;
     const name = this.writer.let(position, 'i');
     this.relate(name, names, lengths);
     return name;
@@ -161,8 +171,12 @@ function joinKey(coords: readonly string[], sizes: readonly Size[]): string {
     .join(' ')}`;
 }
 
+function isName(text: string): boolean {
+  return /^\w+$/.test(text);
+}
+
 function atom(text: string): string {
-  return /^\w+$/.test(text) ? text : `(${text})`;
+  return isName(text) ? text : `(${text})`;
 }
 
 /** The smallest groups of neighbouring axes of equal product; axes of length 1 belong to none. `undefined` where a length is 0 or products differ. */

@@ -6,7 +6,7 @@
  * node's dtype (`bool` is WGSL's bool, in memory u32). `value4` is four neighbours along the lane axis: the last axis that is longer than 1,
  * whose length and coordinate must be multiples of 4.
  */
-import { type Node, size } from '../graph/node.js';
+import type { Node } from '../graph/node.js';
 import { helpersOf, wgslHelpers } from '../graph/wgsl.js';
 import { AxisClasses } from './axes.js';
 import { Coordinates, type Size, ZERO } from './coordinates.js';
@@ -35,7 +35,7 @@ const BUILTINS: Readonly<Record<string, string>> = {
 
 export class Emitter {
   readonly writer = new Writer();
-  readonly coordinates = new Coordinates(this.writer);
+  readonly coordinates = new Coordinates(this.writer, (sizes) => this.product(sizes));
   private readonly types = new Map<string, { type: string; slot: number }[]>();
   private readonly declared = new Map<number, string>();
   private readonly used = new Set<string>();
@@ -79,15 +79,22 @@ export class Emitter {
     return { value, text: this.parameter(this.axes.role(node, axis), value) };
   }
 
+  /** Product of lengths, as a parameter. */
+  product(sizes: readonly Size[]): Size {
+    const long = sizes.filter((s) => s.value !== 1);
+    if (long.length === 0) return { value: 1, text: '1u' };
+    if (long.length === 1) return long[0];
+    const value = long.reduce((a, s) => a * s.value, 1);
+    return { value, text: this.parameter(`product ${long.map((s) => s.text).join(' ')}`, value) };
+  }
+
   sizes(node: Node): Size[] {
     return node.shape.map((_, axis) => this.axis(node, axis));
   }
 
   /** How many elements the node has, as a parameter. */
   total(node: Node): string {
-    const long = node.shape.map((_, axis) => axis).filter((axis) => node.shape[axis] !== 1);
-    if (long.length === 0) return '1u';
-    return long.length === 1 ? this.axis(node, long[0]).text : this.parameter(`total ${node.id}`, size(node.shape));
+    return this.product(this.sizes(node)).text;
   }
 
   // Statements

@@ -1,0 +1,494 @@
+/**
+ * Which values are written to memory, and by which kernel. Every kernel is a cluster of units: at most one anchor (a contraction, or reductions
+ * side by side over the same axes), elementwise units aligned to its result, and elementwise units computed where they are needed.
+ *
+ *   1. Reductions over the same axes of values that share something become one kernel.
+ *   2. An elementwise unit joins the kernel of what it reads at the same element: an anchor's epilogue, or an elementwise kernel.
+ *   3. An elementwise kernel that one other kernel alone reads is computed inside that one, where that repeats no dear work.
+ *   4. What is cheap to compute again from one value that is in memory anyway is not written.
+ *   5. Elementwise kernels of one shape that read something in common become one.
+ *
+ * Reads of a variable come before its store wherever the graph allows it, so that the plan can write in place.
+ */
+import { affine } from '../kernels/affine.js';
+import { type Group, MAX_STORAGE_BINDINGS } from '../kernels/kernel.js';
+import { isElementwise } from '../kernels/naming.js';
+import { type GraphFunction, type Node, roots, size, topological, type Variable } from '../graph/node.js';
+import { Clusters } from './clusters.js';
+import { CHEAP, operationCost, TINY_WORK } from './cost.js';
+import { isZero, written } from './prune.js';
+import { sameShape } from '../graph/primitive.js';
+
+export interface Fused {
+  /** In the order of execution. A `pack` is no kernel: its inputs are written into it. */
+  readonly groups: readonly Group[];
+  /** What some kernel writes. */
+  readonly materialised: ReadonlySet<Node>;
+}
+
+/** One way from a unit to a unit that it reads. */
+interface Dependency {
+  readonly unit: number;
+  /** At the same element: nothing but reshapes between. */
+  readonly aligned: boolean;
+  /** The index maps between, so that equal ways are known. */
+  readonly way: string;
+  /** An operand of a contraction, or an input of `pack`: it must be in memory. */
+  readonly stored: boolean;
+}
+
+const MAX_UNITS = 160;
+/** Reductions look so far up for something in common. */
+const SHARING_DEPTH = 4;
+
+type Kind = 'elementwise' | 'reduce' | 'contraction' | 'pack';
+
+function kindOf(node: Node): Kind {
+  const { op } = node.operation;
+  if (op === 'sum' || op === 'max') return 'reduce';
+  if (op === 'matmul' || op === 'conv') return 'contraction';
+  return op === 'pack' ? 'pack' : 'elementwise';
+}
+
+/** Nodes that compute something; the others are index maps and leaves. */
+function computes(node: Node): boolean {
+  const { op } = node.operation;
+  return isElementwise(node) || op === 'random' || op === 'field' || kindOf(node) !== 'elementwise';
+}
+
+function isMemory(node: Node): boolean {
+  return node.operation.op === 'variable' || node.operation.op === 'input';
+}
+
+/** What a contraction reads through strides: the value under an operand's index maps, or the operand itself. */
+export function operandBase(operand: Node): Node {
+  const view = affine(operand, (node) => computes(node) || isMemory(node) || node.operation.op === 'pad' || node.operation.op === 'concat');
+  return view?.leaf ?? operand;
+}
+
+function reductionKey(node: Node): string {
+  const { operation, inputs } = node;
+  return operation.op === 'sum' || operation.op === 'max' ? `${operation.axes.join(',')} of ${inputs[0].shape.join(',')}` : '';
+}
+
+class Fusion {
+  private readonly nodes: readonly Node[];
+  /** Must be in memory. */
+  private readonly demanded = new Set<Node>();
+  /** Not written although other kernels need them: these compute them again. */
+  private readonly repeated = new Set<Node>();
+  private readonly units: Node[];
+  private readonly number = new Map<Node, number>();
+  private readonly dependencies: Dependency[][] = [];
+  private readonly users: number[][] = [];
+  /** Names of leaves that a unit reads itself. */
+  private readonly leaves: Set<string>[] = [];
+  private readonly clusters: Clusters<Node>;
+  /** How often the elements of a unit are computed, all together. */
+  private readonly evaluations: number[];
+  private readonly variables: ReadonlyMap<string, Variable>;
+
+  constructor(
+    private readonly fn: GraphFunction,
+    variables: readonly Variable[],
+  ) {
+    this.variables = new Map(variables.map((v) => [v.name, v]));
+    this.nodes = topological(roots(fn));
+    this.demand();
+    const isUnit = (node: Node): boolean => computes(node) || this.demanded.has(node);
+    this.units = this.inOrder(this.nodes.filter(isUnit));
+    this.units.forEach((unit, i) => {
+      this.number.set(unit, i);
+    });
+    this.units.forEach((unit, i) => {
+      this.users.push([]);
+      this.leaves.push(new Set());
+      this.dependencies.push(this.dependenciesOf(unit, i, isUnit));
+      for (const { unit: dependency } of this.dependencies[i]) if (!this.users[dependency].includes(i)) this.users[dependency].push(i);
+    });
+    const after = this.users.map((users, i) => [...users, ...(this.lateStores.get(this.units[i]) ?? []).map((node) => this.number.get(node) as number)]);
+    this.clusters = new Clusters(this.units, after);
+    this.evaluations = this.units.map((unit) => (kindOf(unit) === 'reduce' ? size(unit.inputs[0].shape) : size(unit.shape)));
+  }
+
+  private demand(): void {
+    for (const root of roots(this.fn)) this.demanded.add(written(root));
+    for (const node of this.nodes) {
+      if (node.operation.op === 'pack') {
+        this.demanded.add(node);
+        for (const input of node.inputs) if (!isZero(input)) this.demanded.add(written(input));
+      } else if (kindOf(node) === 'contraction') {
+        for (const input of node.inputs) {
+          const base = operandBase(input);
+          if (!isMemory(base)) this.demanded.add(base);
+        }
+      }
+    }
+  }
+
+  // Order between reads of variables and their stores
+
+  /** Reader -> stored nodes that must come after it. */
+  private readonly lateStores = new Map<Node, Node[]>();
+
+  /** Units in a topological order in which readers of a variable come before its store, where no circle forbids it. */
+  private inOrder(units: readonly Node[]): Node[] {
+    const unitSet = new Set(units);
+    const users = new Map<Node, Set<Node>>(units.map((unit) => [unit, new Set()]));
+    const readers = new Map<string, Set<Node>>();
+    for (const unit of units) {
+      const seen = new Set<Node>();
+      const visit = (node: Node): void => {
+        if (seen.has(node)) return;
+        seen.add(node);
+        if (unitSet.has(node)) {
+          users.get(node)?.add(unit);
+          return;
+        }
+        if (node.operation.op === 'variable') {
+          const key = this.aliasKey(node.operation.name);
+          readers.set(key, (readers.get(key) ?? new Set()).add(unit));
+        }
+        for (const input of node.inputs) visit(input);
+      };
+      for (const input of unit.inputs) visit(input);
+    }
+    const reaches = (from: Node, to: Node): boolean => {
+      const seen = new Set<Node>();
+      const stack = [from];
+      while (stack.length > 0) {
+        const node = stack.pop() as Node;
+        if (node === to) return true;
+        if (seen.has(node)) continue;
+        seen.add(node);
+        stack.push(...(users.get(node) ?? []));
+      }
+      return false;
+    };
+    for (const { variable, node } of this.fn.stores) {
+      const store = written(node);
+      const before = [...(readers.get(this.aliasKey(variable)) ?? [])].filter((reader) => reader !== store && !users.get(reader)?.has(store));
+      if (before.some((reader) => reaches(store, reader))) continue;
+      for (const reader of before) {
+        users.get(reader)?.add(store);
+        this.lateStores.set(reader, [...(this.lateStores.get(reader) ?? []), store]);
+      }
+    }
+    // Depth first from the last: stays near the order given.
+    const waiting = new Map<Node, number>(units.map((unit) => [unit, 0]));
+    for (const next of users.values()) for (const user of next) waiting.set(user, (waiting.get(user) as number) + 1);
+    const position = new Map(units.map((unit, i) => [unit, i]));
+    const free = units.filter((unit) => waiting.get(unit) === 0).reverse();
+    const order: Node[] = [];
+    while (free.length > 0) {
+      const unit = free.pop() as Node;
+      order.push(unit);
+      const freed = [...(users.get(unit) as Set<Node>)].filter((user) => {
+        const left = (waiting.get(user) as number) - 1;
+        waiting.set(user, left);
+        return left === 0;
+      });
+      freed.sort((a, b) => (position.get(b) as number) - (position.get(a) as number));
+      free.push(...freed);
+    }
+    return order;
+  }
+
+  /** Variables that share memory share this. */
+  private aliasKey(name: string): string {
+    const group = this.variables.get(name)?.group;
+    return group === undefined ? `variable ${name}` : `group ${group}`;
+  }
+
+  private dependenciesOf(unit: Node, number: number, isUnit: (node: Node) => boolean): Dependency[] {
+    const list: Dependency[] = [];
+    const kind = kindOf(unit);
+    const stored = kind === 'contraction' || kind === 'pack';
+    const seen = new Set<string>();
+    const visit = (node: Node, aligned: boolean, way: string): void => {
+      const key = `${node.id} ${way}`;
+      if (seen.has(key)) return;
+      seen.add(key);
+      if (isUnit(node)) {
+        list.push({ unit: this.number.get(node) as number, aligned: aligned && kind === 'elementwise', way, stored });
+        return;
+      }
+      const { operation } = node;
+      if (operation.op === 'variable' || operation.op === 'input') this.leaves[number].add(`${operation.op} ${operation.name}`);
+      const same = operation.op === 'reshape' || (operation.op === 'broadcast' && size(node.shape) === size(node.inputs[0].shape));
+      for (const input of node.inputs) visit(input, aligned && same, same ? way : `${way} ${node.id}`);
+    };
+    const { operation } = unit;
+    if (operation.op === 'random') for (const key of ['keys', 'call']) this.leaves[number].add(key);
+    if (operation.op === 'field') for (const key of [`field ${operation.field}`, 'call']) this.leaves[number].add(key);
+    // An index map that is written has inputs at other elements.
+    const direct = computes(unit) || operation.op === 'reshape';
+    for (const input of unit.inputs) visit(input, direct, direct ? '' : `${unit.id}`);
+    return list;
+  }
+
+  // Clusters
+
+  private anchorsOf(cluster: number): Node[] {
+    return this.clusters.members(cluster).map((i) => this.units[i]).filter((unit) => kindOf(unit) === 'reduce' || kindOf(unit) === 'contraction');
+  }
+
+  private isPack(cluster: number): boolean {
+    return this.units[this.clusters.members(cluster)[0]].operation.op === 'pack';
+  }
+
+  private domainSize(cluster: number): number {
+    const anchor = this.anchorsOf(cluster)[0];
+    const members = this.clusters.members(cluster);
+    return size((anchor ?? this.units[members[members.length - 1]]).shape);
+  }
+
+  /** True where a unit is read by another kernel, or must be in memory. */
+  private isWritten(unit: number): boolean {
+    const node = this.units[unit];
+    if (this.demanded.has(node)) return true;
+    if (this.repeated.has(node)) return false;
+    const home = this.clusters.find(unit);
+    return this.users[unit].some((user) => this.needsMemory(user, home));
+  }
+
+  /** True where a reader of a value of kernel `home` is another kernel; a reader that is computed again by others counts as these. */
+  private needsMemory(user: number, home: number): boolean {
+    if (this.clusters.find(user) !== home) return true;
+    return this.repeated.has(this.units[user]) && this.users[user].some((next) => this.needsMemory(next, home));
+  }
+
+  /** Storage bindings of the kernel that all these units would be. */
+  private bindings(members: readonly number[]): number {
+    const own = new Set(members);
+    const loads = new Set<string>();
+    const operands = new Set<string>();
+    const visit = (unit: number): void => {
+      for (const leaf of this.leaves[unit]) loads.add(leaf);
+      for (const { unit: dependency, stored } of this.dependencies[unit]) {
+        if (own.has(dependency)) continue;
+        if (this.repeated.has(this.units[dependency])) visit(dependency);
+        else loads.add(`unit ${dependency}`);
+        if (stored) operands.add(`unit ${dependency}`);
+      }
+    };
+    for (const member of members) visit(member);
+    let writes = 0;
+    for (const member of members) {
+      const node = this.units[member];
+      if (!this.demanded.has(node) && (this.repeated.has(node) || this.users[member].every((user) => own.has(user)))) continue;
+      const inPlace = this.fn.stores.some(({ variable, node: stored }) => written(stored) === node && loads.has(`variable ${variable}`));
+      if (!inPlace) writes++;
+    }
+    return loads.size + writes;
+  }
+
+  private edgesAligned(a: number, b: number): boolean {
+    const across = (from: number, to: number): boolean =>
+      this.clusters.members(from).every((member) => this.dependencies[member].every((d) => this.clusters.find(d.unit) !== to || d.aligned));
+    return across(a, b) && across(b, a);
+  }
+
+  private tryMerge(a: number, b: number): boolean {
+    const members = [...this.clusters.members(a), ...this.clusters.members(b)];
+    if (members.length > MAX_UNITS || this.isPack(a) || this.isPack(b)) return false;
+    if (this.bindings(members) > MAX_STORAGE_BINDINGS || !this.clusters.mergeable(a, b)) return false;
+    this.clusters.merge(a, b);
+    return true;
+  }
+
+  // The passes
+
+  private mergeReductions(): void {
+    const families = new Map<string, number[]>();
+    this.units.forEach((unit, i) => {
+      const key = reductionKey(unit);
+      if (key !== '') families.set(key, [...(families.get(key) ?? []), i]);
+    });
+    for (const family of families.values()) {
+      const sources = new Map(family.map((unit) => [unit, this.sources(unit)]));
+      family.forEach((unit, k) => {
+        for (const other of family.slice(0, k)) {
+          const [a, b] = [this.clusters.find(unit), this.clusters.find(other)];
+          if (a === b) continue;
+          const shares = [...(sources.get(unit) as Set<string>)].some((s) => sources.get(other)?.has(s));
+          if (shares && this.tryMerge(a, b)) break;
+        }
+      });
+    }
+  }
+
+  /** What a reduction reads, through a few elementwise units. */
+  private sources(unit: number): Set<string> {
+    const found = new Set<string>();
+    const visit = (at: number, depth: number): void => {
+      for (const leaf of this.leaves[at]) found.add(leaf);
+      for (const { unit: dependency } of this.dependencies[at]) {
+        if (size(this.units[dependency].shape) <= 1) continue;
+        found.add(`unit ${dependency}`);
+        if (depth < SHARING_DEPTH && kindOf(this.units[dependency]) === 'elementwise') visit(dependency, depth + 1);
+      }
+    };
+    visit(unit, 0);
+    return found;
+  }
+
+  private mergeAligned(): void {
+    const rank = (cluster: number): number => {
+      const [anchor] = this.anchorsOf(cluster);
+      if (anchor === undefined) return 2;
+      return kindOf(anchor) === 'contraction' ? 0 : 1;
+    };
+    this.units.forEach((node, unit) => {
+      if (kindOf(node) !== 'elementwise') return;
+      const near = this.dependencies[unit].filter((d) => d.aligned).map((d) => d.unit);
+      near.sort((x, y) => rank(this.clusters.find(x)) - rank(this.clusters.find(y)) || y - x);
+      for (const dependency of near) {
+        const [a, b] = [this.clusters.find(dependency), this.clusters.find(unit)];
+        if (a === b || (rank(a) < 2 && rank(b) < 2) || !this.edgesAligned(a, b)) continue;
+        this.tryMerge(a, b);
+      }
+    });
+  }
+
+  private absorb(): void {
+    for (const cluster of this.clusters.roots().reverse()) {
+      if (this.clusters.find(cluster) !== cluster || this.isPack(cluster) || this.anchorsOf(cluster).length > 0) continue;
+      const members = this.clusters.members(cluster);
+      if (members.some((member) => this.demanded.has(this.units[member]))) continue;
+      const readers = new Set(members.flatMap((member) => this.users[member]).map((user) => this.clusters.find(user)));
+      readers.delete(cluster);
+      if (readers.size !== 1) continue;
+      const [reader] = readers;
+      const evaluations = this.evaluationsInside(cluster, reader);
+      if (evaluations === undefined) continue;
+      const cost = members.reduce((sum, member) => sum + operationCost(this.units[member]), 0);
+      const domain = this.domainSize(cluster);
+      const repeated = cost * Math.max(0, evaluations - domain);
+      const oneLoad = cost <= 1 && new Set(members.flatMap((member) => [...this.leaves[member], ...this.dependencies[member].filter((d) => this.clusters.find(d.unit) !== cluster).map((d) => d.unit)])).size <= 1;
+      if (repeated > CHEAP * domain && repeated > TINY_WORK && !oneLoad) continue;
+      if (this.tryMerge(cluster, reader)) for (const member of members) this.evaluations[member] = evaluations;
+    }
+  }
+
+  /** How often an element of the cluster would be computed inside its only reader, over all; `undefined` where it must be in memory. */
+  private evaluationsInside(cluster: number, reader: number): number | undefined {
+    const ways = new Map<string, number>();
+    for (const member of this.clusters.members(reader)) {
+      for (const { unit, way, stored } of this.dependencies[member]) {
+        if (this.clusters.find(unit) !== cluster) continue;
+        if (stored) return undefined;
+        // A reduction reads at its input's elements, the others at their own.
+        const where = kindOf(this.units[member]) === 'reduce' ? `reduced ${way}` : way;
+        ways.set(where, Math.max(ways.get(where) ?? 0, this.evaluations[member]));
+      }
+    }
+    return [...ways.values()].reduce((a, b) => a + b, 0);
+  }
+
+  private repeatCheap(): void {
+    this.units.forEach((node, unit) => {
+      if (!isElementwise(node) || this.demanded.has(node) || !this.isWritten(unit)) return;
+      const expression = this.expression(unit);
+      if (expression === undefined || expression.cost > CHEAP || expression.loads.size > 1) return;
+      const readers = this.users[unit].filter((user) => this.clusters.find(user) !== this.clusters.find(unit));
+      const spread = readers.some((user) => this.dependencies[user].some((d) => d.unit === unit && (d.stored || (!d.aligned && this.evaluations[user] > 2 * size(node.shape) && expression.cost > 1))));
+      if (spread) return;
+      this.repeated.add(node);
+      const tooMany = [...new Set(readers.map((user) => this.clusters.find(user)))].some((cluster) => this.bindings(this.clusters.members(cluster)) > MAX_STORAGE_BINDINGS);
+      if (tooMany) this.repeated.delete(node);
+    });
+  }
+
+  /** What it takes to compute a unit from what is in memory anyway; `undefined` where that is not enough. */
+  private expression(unit: number): { cost: number; loads: Set<string> } | undefined {
+    const loads = new Set<string>();
+    let cost = 0;
+    const seen = new Set<number>();
+    const visit = (at: number): boolean => {
+      if (seen.has(at)) return true;
+      seen.add(at);
+      const node = this.units[at];
+      if (!isElementwise(node)) return false;
+      cost += operationCost(node);
+      for (const leaf of this.leaves[at]) loads.add(leaf);
+      return this.dependencies[at].every(({ unit: dependency }) => {
+        if (this.isInMemoryAnyway(dependency, at)) {
+          loads.add(`unit ${dependency}`);
+          return true;
+        }
+        return cost <= CHEAP && visit(dependency);
+      });
+    };
+    return visit(unit) ? { cost, loads } : undefined;
+  }
+
+  /** In memory even if `user` were not computed from it. */
+  private isInMemoryAnyway(unit: number, user: number): boolean {
+    const node = this.units[unit];
+    if (this.demanded.has(node)) return true;
+    if (this.repeated.has(node)) return false;
+    const home = this.clusters.find(unit);
+    return this.users[unit].some((other) => other !== user && this.needsMemory(other, home)) || this.clusters.find(user) !== home;
+  }
+
+  private mergeSiblings(): void {
+    const families = new Map<string, number[]>();
+    for (const cluster of this.clusters.order()) {
+      if (this.isPack(cluster) || this.anchorsOf(cluster).length > 0) continue;
+      const outputs = this.outputsOf(cluster);
+      if (outputs.length === 0) continue;
+      const { shape } = outputs[0];
+      if (!outputs.every((output) => sameShape(output.shape, shape))) continue;
+      const keys = size(shape) === 1 ? ['one'] : [...this.loadsOf(cluster)].map((load) => `${shape.join(',')} ${load}`);
+      for (const key of keys) families.set(key, [...(families.get(key) ?? []), cluster]);
+    }
+    for (const family of families.values()) {
+      for (let k = 1; k < family.length; k++) {
+        const [a, b] = [this.clusters.find(family[k - 1]), this.clusters.find(family[k])];
+        if (a !== b && this.edgesAligned(a, b)) this.tryMerge(a, b);
+      }
+    }
+  }
+
+  private loadsOf(cluster: number): Set<string> {
+    const loads = new Set<string>();
+    for (const member of this.clusters.members(cluster)) {
+      for (const leaf of this.leaves[member]) if (leaf.startsWith('variable')) loads.add(leaf);
+      for (const { unit } of this.dependencies[member]) if (this.clusters.find(unit) !== cluster && size(this.units[unit].shape) > 1) loads.add(`unit ${unit}`);
+    }
+    return loads;
+  }
+
+  private outputsOf(cluster: number): Node[] {
+    return this.clusters
+      .members(cluster)
+      .filter((member) => this.isWritten(member))
+      .map((member) => this.units[member]);
+  }
+
+  run(): Fused {
+    this.mergeReductions();
+    this.mergeAligned();
+    this.absorb();
+    this.repeatCheap();
+    this.mergeSiblings();
+    const groups: Group[] = [];
+    const materialised = new Set<Node>();
+    for (const cluster of this.clusters.order()) {
+      const outputs = this.outputsOf(cluster);
+      for (const output of outputs) materialised.add(output);
+      if (outputs.length === 0 || this.isPack(cluster)) continue;
+      const anchors = this.anchorsOf(cluster);
+      const op = anchors[0]?.operation.op;
+      const kind = op === undefined ? 'elementwise' : op === 'matmul' || op === 'conv' ? op : 'reduce';
+      groups.push({ kind, anchors, outputs });
+    }
+    return { groups, materialised };
+  }
+}
+
+/** The function's kernels. `variables`: which of them share memory. */
+export function fuse(fn: GraphFunction, variables: readonly Variable[]): Fused {
+  return new Fusion(fn, variables).run();
+}
