@@ -1,5 +1,5 @@
 /** A run's folder: `run.json`, the spec, the compiled program, `metrics.jsonl`, `checkpoints/`, `samples/`. What is in it is enough to go on and to sample. */
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { fromFiles, toFiles } from '../../compiler/program/serialise.js';
 import type { Program } from '../../compiler/program/types.js';
@@ -90,6 +90,13 @@ export async function writeRunFiles(folder: string, program: Program, spec: stri
     await writeAtomic(path, text);
   }
   if (spec !== undefined) await writeAtomic(paths.spec, spec);
+}
+
+/** Removes what `writeRunFiles` wrote, and the folder if nothing else is in it. */
+export async function discardRun(folder: string): Promise<void> {
+  const { spec, program, checkpoints, samples } = runPaths(folder);
+  for (const path of [spec, program, checkpoints, samples]) await rm(path, { recursive: true, force: true });
+  await rmdir(folder).catch(() => undefined);
 }
 
 export async function writeRecord(folder: string, record: RunRecord): Promise<void> {

@@ -1,0 +1,89 @@
+/** What a training is told, and what it tells. */
+import type { Program } from '../../compiler/program/types.js';
+import type { ModeStatistics } from '../data/gaussians.js';
+import type { DataSet } from '../data/index.js';
+import type { OpenExecutor } from './executor.js';
+
+export interface TrainOptions {
+  /** What to train. When resuming it may be left out; given, it must have the hash of the run's own program, which is the one that is used. */
+  readonly program?: Program;
+  readonly open: OpenExecutor;
+  /** Default 0; a resumed run keeps its own. */
+  readonly seed?: bigint;
+  /** In all, also when resuming. Default: as many as the feed has; else the run's own; else the spec's. */
+  readonly steps?: number;
+  /** Folder for the run; must be new or empty. Default: the next `<runs>/<name>-<n>`. */
+  readonly out?: string;
+  /** Default `runs`. */
+  readonly runs?: string;
+  /** A run's folder, to go on with. */
+  readonly resume?: string;
+  /** The resolved text, to be kept in the folder. */
+  readonly spec?: string;
+  /** Folder that paths of the data start from; default the current one. */
+  readonly base?: string;
+  /** Safetensors files. */
+  readonly init?: string;
+  readonly feed?: string;
+  readonly trace?: string;
+  /** Steps after which the trace keeps weights and states. */
+  readonly traceSteps?: readonly number[];
+  /** The same rows in every update: does the model learn one batch? */
+  readonly overfit?: boolean;
+  /** Steps between checkpoints; default 500. There is always one at the end. */
+  readonly checkpointEvery?: number;
+  /** Checkpoints kept; default 3. */
+  readonly keep?: number;
+  /** Steps between pictures; default as checkpoints. 0: none but at the end. */
+  readonly sampleEvery?: number;
+  /** Steps that may be under way at a time; default 3. */
+  readonly inFlight?: number;
+  /** When aborted: the step under way is finished, a checkpoint written, and the result has the status `stopped`. */
+  readonly signal?: AbortSignal;
+  /** Versions to note in run.json: `{ ganc: '0.1.0' }`. Node's own is added. */
+  readonly versions?: Readonly<Record<string, string>>;
+  /** Sets already loaded, for several runs in one process. */
+  readonly cache?: Map<string, Promise<DataSet>>;
+  readonly started?: (info: TrainStart) => void;
+  /** Called after every step. */
+  readonly progress?: (progress: Progress) => void;
+  /** Called with each picture or file of samples. */
+  readonly sampled?: (files: readonly string[], figures: ModeStatistics | undefined, step: number) => void;
+  readonly warn?: (text: string) => void;
+}
+
+export interface TrainStart {
+  readonly folder: string;
+  readonly device: string;
+  /** One line on the data. */
+  readonly data?: string;
+  /** Steps done already, and in all. */
+  readonly step: number;
+  readonly steps: number;
+}
+
+export interface Progress {
+  readonly step: number;
+  readonly steps: number;
+  /** Steps a second, of late; 0 while unknown. */
+  readonly rate: number;
+  /** Seconds left; infinite while unknown. */
+  readonly eta: number;
+  readonly losses: Readonly<Record<string, number>>;
+  readonly reports: Readonly<Record<string, number>>;
+}
+
+export interface TrainResult {
+  readonly folder: string;
+  readonly status: 'finished' | 'stopped';
+  readonly step: number;
+  readonly steps: number;
+  /** Of the last step of this session, if there was one. */
+  readonly losses: Readonly<Record<string, number>>;
+  readonly reports: Readonly<Record<string, number>>;
+  readonly checkpoint?: string;
+  /** Files of the last samples. */
+  readonly samples: readonly string[];
+  readonly figures?: ModeStatistics;
+  readonly seconds: number;
+}

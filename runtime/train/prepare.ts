@@ -1,0 +1,85 @@
+/** Everything about a training that can be known, and refused, before any GPU is asked. */
+import { resolve } from 'node:path';
+import type { Program, TrainPlan } from '../../compiler/program/types.js';
+import { type DataSet, loadData } from '../data/index.js';
+import type { TensorData } from '../execute/tensor.js';
+import { RunError } from './errors.js';
+import { type Feed, fedInputs, readFeed } from './feed.js';
+import { readProgramFolder, readRecord, type RunRecord, runPaths } from './folder.js';
+import { readInitial } from './initial.js';
+import type { TrainOptions } from './options.js';
+import { usedFields } from './rows.js';
+import { Trace } from './trace.js';
+
+export interface Prepared {
+  readonly program: Program;
+  readonly plan: TrainPlan;
+  /** Of the run that is gone on with. */
+  readonly past?: RunRecord;
+  readonly seed: bigint;
+  readonly steps: number;
+  readonly overfit: boolean;
+  /** Absolute, as are the paths of files. */
+  readonly base: string;
+  readonly feedPath?: string;
+  readonly feed?: Feed;
+  readonly initPath?: string;
+  readonly initial?: Map<string, TensorData>;
+  readonly trace?: Trace;
+  readonly data?: DataSet;
+  /** All entries that will be called, and the data fields that they read. */
+  readonly entries: readonly string[];
+  readonly fields: readonly string[];
+}
+
+/** Checks the options against the program and each other; reads files and data. Throws RunError, SafetensorsError, DataError or ProgramError. */
+export async function prepare(options: TrainOptions): Promise<Prepared> {
+  const past = options.resume === undefined ? undefined : await readRecord(options.resume);
+  const program = past === undefined ? options.program : await readProgramFolder(runPaths(options.resume as string).program);
+  if (program === undefined) throw new RunError('nothing to train', 'neither a program nor a run to resume is given');
+  if (past !== undefined) checkResume(options, program, past);
+  const plan = program.train;
+  if (plan === undefined) throw new RunError(`${program.name} cannot be trained`, 'its spec has no train block', 'add one, like: train { batch 64  steps 10000  D with adam(lr: 2e-4)  G with adam(lr: 2e-4) }');
+
+  const seed = past === undefined ? (options.seed ?? 0n) : BigInt(past.seed);
+  const base = past?.base ?? resolve(options.base ?? '.');
+  const feedPath = options.feed === undefined ? past?.feed : resolve(options.feed);
+  const fed = fedInputs(program, plan);
+  if (feedPath === undefined && fed.length > 0) {
+    throw new RunError('the training needs a feed', `the program was compiled to be given ${fed.slice(0, 4).map(({ input }) => input.name).join(', ')}${fed.length > 4 ? ', ...' : ''}`, 'give the tensors: --feed FILE');
+  }
+  const feed = feedPath === undefined ? undefined : await readFeed(feedPath, program, plan);
+  const steps = options.steps ?? feed?.steps ?? past?.steps ?? plan.steps;
+  if (!Number.isSafeInteger(steps) || steps < 0) throw new RunError(`cannot train ${steps} steps`, 'steps are a whole number from 0');
+  if (feed !== undefined && steps > feed.steps) throw new RunError(`cannot train ${steps} steps`, `${feedPath} has inputs for ${feed.steps}`);
+  const trace = options.trace === undefined ? undefined : new Trace(options.trace, program, plan, options.traceSteps ?? [], steps);
+  const initPath = options.init === undefined ? undefined : resolve(options.init);
+  const initial = initPath === undefined ? undefined : await readInitial(initPath, program);
+
+  const entries = [...new Set([plan.init, ...(plan.shared === undefined ? [] : [plan.shared]), ...plan.updates.map((u) => u.entry), ...program.samples.map((s) => s.entry)])];
+  const fields = usedFields(program, entries);
+  const needed = program.data !== undefined && (fields.length > 0 || readsRows(program, entries));
+  const data = needed && program.data !== undefined ? await loadData(program.data, { seed, base, cache: options.cache }) : undefined;
+  return { program, plan, past, seed, steps, overfit: options.overfit ?? past?.overfit ?? false, base, feedPath, feed, initPath: initPath ?? past?.init, initial, trace, data, entries, fields };
+}
+
+function readsRows(program: Program, entries: readonly string[]): boolean {
+  return program.entries.some((entry) => entries.includes(entry.name) && entry.inputs.some((input) => input.kind === 'rows'));
+}
+
+/** What cannot change when a run goes on. */
+function checkResume(options: TrainOptions, program: Program, past: RunRecord): void {
+  const folder = options.resume as string;
+  const refuse = (reason: string, mend = 'start a new run for it'): never => {
+    throw new RunError(`cannot go on with ${folder} this way`, reason, mend);
+  };
+  if (program.hash !== past.hash) refuse('the program in it is not the one that run.json names', 'start the training anew');
+  if (options.program !== undefined && options.program.hash !== past.hash) {
+    refuse('the spec or its settings changed since the run began', `resume without them (the folder keeps its own), or start a new run; to begin from its weights: --init ${folder}/checkpoints/...`);
+  }
+  if (options.seed !== undefined && String(options.seed) !== past.seed) refuse(`its seed is ${past.seed}, not ${options.seed}`);
+  if (options.out !== undefined) refuse('a resumed run stays in its folder, so --out has no meaning');
+  if (options.init !== undefined) refuse('its weights come from its checkpoint, not from --init');
+  if (options.trace !== undefined) refuse('a trace begins with the first step');
+  if (options.overfit !== undefined && options.overfit !== (past.overfit ?? false)) refuse(options.overfit ? 'it was trained on all rows, not on one batch' : 'it was trained on one batch');
+}

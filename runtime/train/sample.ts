@@ -1,0 +1,74 @@
+/** `ganc sample RUN`: from a run's folder to new samples, with nothing but what is in it. */
+import type { Program, SamplePlan } from '../../compiler/program/types.js';
+import { type DataSet, loadData } from '../data/index.js';
+import type { TensorData } from '../execute/tensor.js';
+import { type Checkpoint, latestCheckpoint, readCheckpoint } from './checkpoint.js';
+import { RunError } from './errors.js';
+import type { OpenExecutor } from './executor.js';
+import { readProgramFolder, readRecord, runPaths } from './folder.js';
+import { RowFeeder, usedFields } from './rows.js';
+import { type Background, backgroundOf, collectSamples, findSample } from './samples.js';
+import { entryOf } from '../execute/packing.js';
+
+export interface SampleOptions {
+  readonly open: OpenExecutor;
+  /** Which `sample` line; default the first. */
+  readonly name?: string;
+  /** Default: as many as the entry computes in one call. */
+  readonly count?: number;
+  /** Of the draws; default the run's own. */
+  readonly seed?: bigint;
+  /** A checkpoint's path; default the run's latest. */
+  readonly checkpoint?: string;
+  /** Inputs that the sample entry is to be given. */
+  readonly tensors?: Readonly<Record<string, TensorData>>;
+  readonly warn?: (text: string) => void;
+}
+
+export interface Sampled {
+  readonly program: Program;
+  readonly plan: SamplePlan;
+  /** Steps that the weights were trained for. */
+  readonly step: number;
+  readonly device: string;
+  /** Of each output, [count, ...]. */
+  readonly outputs: Map<string, TensorData>;
+  /** To show them before. */
+  readonly background: Background;
+}
+
+/** Runs a sample entry with a run's weights. Throws RunError, SafetensorsError, DataError, ProgramError or GpuError. */
+export async function sampleRun(folder: string, options: SampleOptions): Promise<Sampled> {
+  const record = await readRecord(folder);
+  const paths = runPaths(folder);
+  const program = await readProgramFolder(paths.program);
+  const plan = findSample(program, options.name);
+  const count = options.count ?? plan.count;
+  if (!Number.isSafeInteger(count) || count < 1) throw new RunError(`cannot make ${count} samples`, 'their number is a whole one from 1');
+  const checkpoint = options.checkpoint === undefined ? await latestCheckpoint(paths.checkpoints, options.warn ?? (() => undefined)) : await readCheckpoint(options.checkpoint);
+  if (checkpoint === undefined) throw new RunError(`${folder} has no checkpoint yet`, `its status is ${record.status}`, 'train it further: ganc train --resume');
+  checkWeights(checkpoint, program);
+  const seed = BigInt(record.seed);
+  const fields = usedFields(program, [plan.entry]);
+  const rows = entryOf(program, plan.entry).inputs.some((input) => input.kind === 'rows');
+  const data = program.data !== undefined && (fields.length > 0 || rows || program.data.fields.some((f) => f.shape.length === 1 && f.shape[0] === 2)) ? await loaded(program, seed, record.base) : undefined;
+  const opened = await options.open(program, { seed: options.seed ?? seed, choice: checkpoint.choice, entries: [plan.entry] });
+  try {
+    opened.executor.write(checkpoint.values);
+    const feeder = new RowFeeder(opened.executor, data, fields, opened.fieldLimit);
+    const outputs = await collectSamples(opened.executor, program, plan, count, data, feeder, options.tensors);
+    return { program, plan, step: checkpoint.step, device: opened.device, outputs, background: backgroundOf(program.data, data) };
+  } finally {
+    opened.close();
+  }
+}
+
+async function loaded(program: Program, seed: bigint, base: string): Promise<DataSet | undefined> {
+  return program.data && loadData(program.data, { seed, base });
+}
+
+function checkWeights(checkpoint: Checkpoint, program: Program): void {
+  if (checkpoint.hash !== program.hash) throw new RunError(`${checkpoint.path} cannot be used`, 'it belongs to another spec');
+  const missing = program.variables.find((v) => v.kind !== 'flat' && v.kind !== 'carry' && !checkpoint.values.has(v.name));
+  if (missing !== undefined) throw new RunError(`${checkpoint.path} cannot be used`, `it lacks ${missing.name}`);
+}

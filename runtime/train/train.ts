@@ -1,0 +1,277 @@
+/** The training loop: steps are sent some ahead of their results, watched, logged, saved; stopped where numbers stop being numbers or somebody asks. */
+import { join } from 'node:path';
+import type { ModeStatistics } from '../data/gaussians.js';
+import { curvePlot } from '../show/curves.js';
+import { type Checkpoint, latestCheckpoint, saveCheckpoint } from './checkpoint.js';
+import { DivergedError, RunError } from './errors.js';
+import type { Opened } from './executor.js';
+import { writeAtomic } from './files.js';
+import { discardRun, newRunFolder, RUN_FORMAT, type RunRecord, type RunStatus, runPaths, writeRecord, writeRunFiles } from './folder.js';
+import { lockFolder } from './lock.js';
+import { cutMetrics, MetricsLog, readMetrics, type StepMetrics } from './metrics.js';
+import type { TrainOptions, TrainResult } from './options.js';
+import { type Prepared, prepare } from './prepare.js';
+import { RowFeeder } from './rows.js';
+import { backgroundOf, collectSamples, writeSamples } from './samples.js';
+import { type PlannedCall, Schedule } from './schedule.js';
+import { findNonfinite, Pace, readStep } from './watch.js';
+
+export type { Progress, TrainOptions, TrainResult, TrainStart } from './options.js';
+
+const CHECKPOINT_EVERY = 500;
+const KEEP = 3;
+const IN_FLIGHT = 3;
+/** Samples in a picture, and points for a plot and its figures. */
+const PICTURES = 64;
+const POINTS = 2000;
+
+/**
+ * Trains, or goes on training. Throws RunError, SafetensorsError, DataError or ProgramError where it cannot start, GpuError where the device fails,
+ * DivergedError where numbers are none any more; the last checkpoint stays in all cases.
+ */
+export async function train(options: TrainOptions): Promise<TrainResult> {
+  const prepared = await prepare(options);
+  const warn = options.warn ?? (() => undefined);
+  const folder = options.resume ?? (await newRunFolder(prepared.program.name, options.out, options.runs ?? 'runs'));
+  const lock = await lockFolder(folder, warn);
+  // A new run that no device could begin leaves no folder behind.
+  let begun = prepared.past !== undefined;
+  try {
+    const paths = runPaths(folder);
+    if (prepared.past === undefined) await writeRunFiles(folder, prepared.program, options.spec);
+    const checkpoint = prepared.past === undefined ? undefined : await latestCheckpoint(paths.checkpoints, warn);
+    if (checkpoint !== undefined) {
+      checkCheckpoint(checkpoint, prepared);
+      if (checkpoint.step >= prepared.steps) {
+        return { folder, status: 'finished', step: checkpoint.step, steps: prepared.steps, losses: {}, reports: {}, checkpoint: checkpoint.path, samples: [], seconds: 0 };
+      }
+    }
+    await cutMetrics(paths.metrics, checkpoint?.step ?? 0);
+    const opened = await options.open(prepared.program, { seed: prepared.seed, choice: checkpoint?.choice ?? prepared.past?.choice, entries: prepared.entries });
+    begun = true;
+    try {
+      return await new Session(options, prepared, folder, opened, checkpoint).run();
+    } finally {
+      opened.close();
+    }
+  } finally {
+    await lock.release();
+    if (!begun) await discardRun(folder);
+  }
+}
+
+/** That a checkpoint is of this program and seed, and whole. */
+function checkCheckpoint(checkpoint: Checkpoint, { program, seed }: Prepared): void {
+  const refuse = (reason: string): never => {
+    throw new RunError(`${checkpoint.path} cannot be used`, reason, 'start the training anew');
+  };
+  if (checkpoint.hash !== program.hash) refuse('it belongs to another spec');
+  if (checkpoint.seed !== seed) refuse(`its seed is ${checkpoint.seed}, the run's is ${seed}`);
+  const missing = program.variables.find((v) => v.kind !== 'flat' && v.kind !== 'carry' && !checkpoint.values.has(v.name));
+  if (missing !== undefined) refuse(`it lacks ${missing.name}`);
+}
+
+/** One stretch of training, from the start or a checkpoint to the end or a stop. */
+class Session {
+  private readonly paths: ReturnType<typeof runPaths>;
+  private readonly metrics: MetricsLog;
+  private readonly schedule: Schedule;
+  private readonly feeder: RowFeeder;
+  private readonly pace = new Pace();
+  private readonly began = performance.now();
+  /** Results under way, in order. */
+  private readonly pending: Promise<void>[] = [];
+  private failed = false;
+  private record: RunRecord;
+  private saved: { step: number; path: string } | undefined;
+  private numbers: Pick<StepMetrics, 'losses'> & { reports: Record<string, number> } = { losses: {}, reports: {} };
+  private samples: { files: string[]; figures?: ModeStatistics; step: number } = { files: [], step: -1 };
+
+  constructor(
+    private readonly options: TrainOptions,
+    private readonly prepared: Prepared,
+    private readonly folder: string,
+    private readonly opened: Opened,
+    private readonly checkpoint: Checkpoint | undefined,
+  ) {
+    const { program, plan, seed, data, feed, overfit, past, fields } = prepared;
+    this.paths = runPaths(folder);
+    this.metrics = new MetricsLog(this.paths.metrics);
+    this.schedule = new Schedule(program, plan, { seed, rows: data?.count ?? 1, overfit, feed });
+    this.feeder = new RowFeeder(opened.executor, data, fields, opened.fieldLimit);
+    if (checkpoint !== undefined) {
+      this.schedule.restore(checkpoint.counters);
+      this.saved = { step: checkpoint.step, path: checkpoint.path };
+    }
+    if (past !== undefined && past.device !== opened.device) {
+      options.warn?.(`the run was trained on ${past.device} so far, and goes on on ${opened.device}: from here on its bits may differ from an unbroken run`);
+    }
+    const now = new Date().toISOString();
+    this.record = {
+      format: RUN_FORMAT,
+      name: program.name,
+      hash: program.hash,
+      hyper: program.hyper,
+      seed: String(seed),
+      steps: prepared.steps,
+      step: checkpoint?.step ?? 0,
+      status: 'running',
+      device: opened.device,
+      choice: opened.executor.choice,
+      versions: { ...options.versions, node: process.versions.node },
+      started: past?.started ?? now,
+      resumed: past === undefined ? undefined : [...(past.resumed ?? []), now],
+      data: data?.describe,
+      base: prepared.base,
+      overfit: overfit || undefined,
+      init: prepared.initPath,
+      feed: prepared.feedPath,
+    };
+  }
+
+  async run(): Promise<TrainResult> {
+    const { steps } = this.prepared;
+    try {
+      await this.note('running');
+      const first = await this.begin();
+      this.options.started?.({ folder: this.folder, device: this.opened.device, data: this.prepared.data?.describe, step: first, steps });
+      const done = await this.loop(first);
+      const status = done < steps ? 'stopped' : 'finished';
+      await this.save(done);
+      if (status === 'finished') {
+        await this.sample(done);
+        await this.prepared.trace?.write();
+      }
+      await this.plot();
+      await this.note(status);
+      const { losses, reports } = this.numbers;
+      const { files, figures } = this.samples;
+      return { folder: this.folder, status, step: done, steps, losses, reports, checkpoint: this.saved?.path, samples: files, figures, seconds: this.seconds };
+    } catch (error) {
+      this.failed = true;
+      await Promise.allSettled(this.pending);
+      await this.metrics.flush().catch(() => undefined);
+      await this.note(error instanceof DivergedError ? 'diverged' : 'failed', error instanceof Error ? error.message : String(error)).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private get seconds(): number {
+    return (performance.now() - this.began) / 1000;
+  }
+
+  /** Fills the variables; gives the number of steps already done. */
+  private async begin(): Promise<number> {
+    const { executor } = this.opened;
+    const { plan, initial, trace } = this.prepared;
+    if (this.checkpoint !== undefined) {
+      executor.write(this.checkpoint.values);
+      return this.checkpoint.step;
+    }
+    await executor.submit([{ entry: plan.init, counter: 0 }]);
+    if (initial !== undefined) executor.write(initial);
+    if (trace?.wants(0)) trace.keep(0, this.prepared.program, await executor.read());
+    return 0;
+  }
+
+  /** Runs steps until all are done or a stop is asked for; gives how many are done. */
+  private async loop(first: number): Promise<number> {
+    const { steps, trace, program } = this.prepared;
+    const { signal } = this.options;
+    const every = Math.max(1, this.options.checkpointEvery ?? CHECKPOINT_EVERY);
+    const sampleEvery = this.options.sampleEvery ?? every;
+    let step = first;
+    while (step < steps && signal?.aborted !== true) {
+      const planned = this.schedule.step(step);
+      const rows = this.feeder.prepare(planned.map((call) => call.rows));
+      const calls = planned.map((call, i) => ({ ...call, rows: rows[i] }));
+      step++;
+      this.send(step, calls);
+      while (this.pending.length >= Math.max(1, this.options.inFlight ?? IN_FLIGHT)) await this.pending.shift();
+      if (trace?.wants(step)) {
+        await this.drain();
+        trace.keep(step, program, await this.opened.executor.read());
+      }
+      if (step < steps && step % every === 0) await this.save(step);
+      if (step < steps && sampleEvery > 0 && step % sampleEvery === 0) await this.sample(step);
+    }
+    await this.drain();
+    return step;
+  }
+
+  private send(step: number, calls: readonly PlannedCall[]): void {
+    const result = this.opened.executor.submit(calls).then((results) => {
+      // What follows a fault says nothing.
+      if (this.failed) return;
+      const { losses, parts, reports, diverged } = readStep(calls, results);
+      this.numbers = { losses, reports };
+      this.metrics.add({ step, seconds: this.seconds, losses, ...(Object.keys(parts).length > 0 && { parts }), ...(Object.keys(reports).length > 0 && { reports }) });
+      if (diverged !== undefined) {
+        this.failed = true;
+        throw new DivergedError(diverged.player, step, diverged.what, this.saved?.path);
+      }
+      this.prepared.trace?.record(calls, results);
+      this.pace.tick(performance.now());
+      const { rate } = this.pace;
+      const { steps } = this.prepared;
+      this.options.progress?.({ step, steps, rate, eta: rate > 0 ? (steps - step) / rate : Number.POSITIVE_INFINITY, losses, reports });
+    });
+    // Awaited later, in order; an error before that must not count as unheard.
+    result.catch(() => undefined);
+    this.pending.push(result);
+  }
+
+  private async drain(): Promise<void> {
+    while (this.pending.length > 0) await this.pending.shift();
+  }
+
+  /** Writes a checkpoint of `step` steps, after their results were seen to be sound. */
+  private async save(step: number): Promise<void> {
+    await this.drain();
+    if (this.saved?.step === step) return;
+    const { program, seed } = this.prepared;
+    const { executor } = this.opened;
+    const values = await executor.read();
+    const fault = findNonfinite(program, values);
+    if (fault !== undefined) throw new DivergedError(fault.player, step, fault.what, this.saved?.path);
+    await this.metrics.flush();
+    const info = { hash: program.hash, seed, step, counters: this.schedule.done, choice: executor.choice };
+    const path = await saveCheckpoint(this.paths.checkpoints, info, values, Math.max(1, this.options.keep ?? KEEP));
+    this.saved = { step, path };
+    await this.note('running');
+  }
+
+  /** Pictures of every sample line, each time of the same draws, so that progress can be seen. */
+  private async sample(step: number): Promise<void> {
+    await this.drain();
+    if (this.samples.step === step) return;
+    const { program, data } = this.prepared;
+    const files: string[] = [];
+    let figures: ModeStatistics | undefined;
+    for (const plan of program.samples) {
+      const points = plan.outputs.every((output) => output.shape.length === 1 && output.shape[0] === 2);
+      const tensors = await collectSamples(this.opened.executor, program, plan, points ? POINTS : PICTURES, data, this.feeder);
+      const path = join(this.paths.samples, `${plan.name}-${String(step).padStart(8, '0')}`);
+      const written = await writeSamples(path, plan, tensors, backgroundOf(program.data, data));
+      files.push(...written.files);
+      figures ??= written.figures;
+    }
+    if (figures !== undefined) this.metrics.add({ step, figures: { modes: figures.found, of: figures.modes, near: figures.near, samples: figures.samples } });
+    this.samples = { files, figures, step };
+    if (files.length > 0) this.options.sampled?.(files, figures, step);
+  }
+
+  /** `losses.svg`, of the whole run. */
+  private async plot(): Promise<void> {
+    await this.metrics.flush();
+    const steps = await readMetrics(this.paths.metrics);
+    const players = [...new Set(steps.flatMap((s) => Object.keys(s.losses)))];
+    const curves = players.map((name) => ({ name, points: steps.map((s) => ({ x: s.step, y: Number(s.losses[name]) })) }));
+    if (steps.length > 0) await writeAtomic(this.paths.losses, curvePlot(curves, { title: `${this.record.name}: losses` }));
+  }
+
+  private async note(status: RunStatus, message?: string): Promise<void> {
+    this.record = { ...this.record, status, message, step: this.saved?.step ?? 0, ended: status === 'running' ? undefined : new Date().toISOString() };
+    await writeRecord(this.folder, this.record);
+  }
+}
