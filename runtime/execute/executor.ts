@@ -389,7 +389,7 @@ export class Executor {
   #fillConstants(seed: bigint): void {
     const { program } = this;
     const keys = new Uint32Array(program.draws.flatMap((path) => drawKey(seed, path)));
-    const parameters = new Uint32Array((program as { parameters?: readonly number[] }).parameters ?? []);
+    const parameters = new Uint32Array(program.parameters);
     program.buffers.forEach((buffer, index) => {
       const words = buffer.kind === 'keys' ? keys : buffer.kind === 'parameters' ? parameters : undefined;
       if (words && words.length > 0) upload(this.#gpu, this.#buffers[index]!, 0, bytesOf(words));

@@ -73,7 +73,7 @@ const dispatch = (index: number, label: string, bindings: ReturnType<typeof bind
 });
 
 /** Buffers: 0 w and flag, 1 scratch, 2-3 of `step`, 4 parameters, 5 keys, 6 field, 7-8 of `rows`. */
-export function handProgram(): Program & { parameters: number[] } {
+export function handProgram(): Program {
   return {
     format: 'ganc-program/1',
     name: 'hand',
