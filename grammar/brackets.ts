@@ -5,7 +5,7 @@
 import type { IToken, TokenType } from 'chevrotain';
 import type { Diagnostics } from './diagnostics.js';
 import { messages, report } from './messages.js';
-import type { Source, Span } from './source.js';
+import { lineText, position, type Source, type Span } from './source.js';
 import * as t from './tokens.js';
 
 /** What a bracket holds decides what a newline within it means. */
@@ -51,6 +51,10 @@ const itemWords: ReadonlySet<TokenType> = new Set([
 interface Open {
   readonly token: IToken;
   readonly kind: Kind;
+  /** Column at which the line of the opening bracket begins. */
+  readonly indent: number;
+  /** Column of the first line within, where that is further in. */
+  inner?: number;
 }
 
 export function pairBrackets(tokens: readonly IToken[], source: Source, diagnostics: Diagnostics): Bracketed {
@@ -78,7 +82,7 @@ class Pairing {
       const type = token.tokenType;
       if (closerOf.has(type)) {
         const kind: Kind = type === t.LParen ? 'round' : type === t.LSquare ? 'square' : this.braceKind();
-        stack.push({ token, kind });
+        stack.push({ token, kind, indent: diagnostics === undefined ? 0 : this.indentOf(token) });
         this.kinds.set(token, kind);
         this.out.push(token);
       } else if (closers.has(type)) {
@@ -116,6 +120,7 @@ class Pairing {
   /** False to give up. */
   private close(token: IToken): boolean {
     const { stack, diagnostics } = this;
+    if (diagnostics !== undefined && token.tokenType === t.RCurly && this.beginsLine(token)) this.closeIndented(this.columnOf(token) + 1);
     const top = this.top();
     if (top !== undefined && closerOf.get(top.token.tokenType) === token.tokenType) {
       this.pop(token);
@@ -153,11 +158,10 @@ class Pairing {
     let reported = false;
     while (this.stack.length > depth) {
       const open = this.top() as Open;
-      const last = this.lastWritten();
-      const end = t.endOf(last);
-      if (!reported || open.kind === 'body') {
-        const span = { source: this.source, start: last.startOffset, end };
-        if (!reported) report(this.diagnostics as Diagnostics, messages.unclosed, span, [open.token.image, closerText.get(open.token.tokenType) as string], [this.opened(open)]);
+      const end = t.endOf(this.lastWritten());
+      if (!reported) {
+        const closer = closerText.get(open.token.tokenType) as string;
+        report(this.diagnostics as Diagnostics, messages.unclosed, { source: this.source, start: end, end }, [open.token.image, closer], [this.opened(open)]);
         reported = true;
       }
       const closer = t.virtual(closerOf.get(open.token.tokenType) as TokenType, end, closerText.get(open.token.tokenType));
@@ -176,26 +180,37 @@ class Pairing {
   }
 
   /**
-   * At the end of a line of a text whose brackets do not pair: closes round, square and record brackets where two operands would meet without a comma
-   * or where a statement begins, and all bodies where an item begins in the first column.
+   * At the end of a line of a text whose brackets do not pair: closes round, square and record brackets where two operands would meet without a comma,
+   * and bodies where a line stands as far out as their header, or where an item begins in the first column.
    */
   private guess(at: number): void {
     const { tokens, stack } = this;
     const next = tokens[at + 1];
     const top = this.top();
     if (top === undefined || next === undefined || next.tokenType === t.Newline) return;
-    const first = this.columnOf(next) === 0;
-    if (first && itemWords.has(next.tokenType) && this.looksLikeItem(at + 1)) {
+    const column = this.columnOf(next);
+    if (column === 0 && itemWords.has(next.tokenType) && this.looksLikeItem(at + 1)) {
       this.closeDownTo(0);
       return;
     }
-    if (top.kind === 'body') return;
     const before = this.out[this.out.length - 1];
-    const wants = wantsOperand(before.tokenType) || before.tokenType === t.LCurly;
-    if (wants || continues(next.tokenType) || closers.has(next.tokenType)) return;
-    let depth = stack.length;
-    while (depth > 0 && stack[depth - 1].kind !== 'body') depth--;
-    this.closeDownTo(depth);
+    if (next.tokenType === t.RCurly || wantsOperand(before.tokenType) || (continues(next.tokenType) && next.tokenType !== t.Else)) return;
+    if (top.kind !== 'body') {
+      if (before.tokenType === t.LCurly || next.tokenType === t.Else || closers.has(next.tokenType)) return;
+      let depth = stack.length;
+      while (depth > 0 && stack[depth - 1].kind !== 'body') depth--;
+      this.closeDownTo(depth);
+    }
+    const body = this.top();
+    if (body !== undefined && body.inner === undefined && (column > body.indent || before !== body.token)) body.inner = Math.max(column, body.indent + 1);
+    this.closeIndented(column);
+  }
+
+  /** Closes the bodies, written with indentation, whose header begins at a column or further in. */
+  private closeIndented(column: number): void {
+    let depth = this.stack.length;
+    while (depth > 0 && this.stack[depth - 1].kind === 'body' && this.stack[depth - 1].inner !== undefined && this.stack[depth - 1].indent >= column) depth--;
+    if (depth < this.stack.length) this.closeDownTo(depth);
   }
 
   private looksLikeItem(at: number): boolean {
@@ -207,8 +222,16 @@ class Pairing {
   }
 
   private columnOf(token: IToken): number {
-    const { text } = this.source;
-    return token.startOffset - (Math.max(text.lastIndexOf('\n', token.startOffset - 1), text.lastIndexOf('\r', token.startOffset - 1)) + 1);
+    return position(this.source, token.startOffset).column - 1;
+  }
+
+  private indentOf(token: IToken): number {
+    const text = lineText(this.source, position(this.source, token.startOffset).line);
+    return text.length - text.trimStart().length;
+  }
+
+  private beginsLine(token: IToken): boolean {
+    return this.columnOf(token) === this.indentOf(token);
   }
 
   private span(token: IToken): Span {

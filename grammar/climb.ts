@@ -3,6 +3,7 @@ import type { IToken } from 'chevrotain';
 import type { BinaryOp, Expr } from './ast.js';
 import { binary, power } from './operators.js';
 import type { Source } from './source.js';
+import { endOf } from './tokens.js';
 
 /** `start` and `end` take in the parentheses around an operand, which its own span leaves out. */
 export type Part =
@@ -26,7 +27,7 @@ export function climb(parts: readonly Part[], source: Source, refused: (operator
     const part = parts[next];
     if (part === undefined || part.kind === 'infix') {
       const before = parts[next - 1];
-      return broken(before === undefined ? 0 : before.kind === 'operand' ? before.end : before.token.startOffset + before.token.image.length);
+      return broken(before === undefined ? 0 : before.kind === 'operand' ? before.end : endOf(before.token));
     }
     next++;
     if (part.kind === 'operand') return part;

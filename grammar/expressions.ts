@@ -27,12 +27,14 @@ export interface PairItem {
 /** What recovery needs of Chevrotain's parser beyond its declared types (11.2.0). */
 interface Recovery {
   SKIP_TOKEN(): IToken;
+  consumeToken(): void;
+  tryInRuleRecovery(expected: TokenType, follows: TokenType[]): IToken;
   flattenFollowSet(): TokenType[];
   exportLexerState(): number;
   importLexerState(state: number): void;
 }
 
-const skip = (EmbeddedActionsParser.prototype as unknown as Recovery).SKIP_TOKEN;
+const { SKIP_TOKEN: skip, tryInRuleRecovery: inRuleRecovery } = EmbeddedActionsParser.prototype as unknown as Recovery;
 
 const nowhere: Source = { name: '', text: '' };
 
@@ -100,6 +102,17 @@ export abstract class ExpressionParser extends EmbeddedActionsParser {
 
   override canTokenTypeBeDeletedInRecovery(): boolean {
     return t.deletable(this.LA(1).tokenType);
+  }
+
+  /** A colon for `=` or the reverse, and a reserved word for a name, are read as what was meant; the message is already given. */
+  tryInRuleRecovery(expected: TokenType, follows: TokenType[]): IToken {
+    const found = this.LA(1);
+    const swapped = (expected === t.Colon && found.tokenType === t.Equals) || (expected === t.Equals && found.tokenType === t.Colon);
+    if (swapped || (expected === t.Word && t.reservedWords.has(found.image))) {
+      (this as unknown as Recovery).consumeToken();
+      return found;
+    }
+    return inRuleRecovery.call(this, expected, follows);
   }
 
   override getTokenToInsert(type: TokenType): IToken {

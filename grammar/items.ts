@@ -45,13 +45,11 @@ export class SpecParser extends StatementParser {
 
   spec = this.RULE('spec', (): Spec => {
     const items: Item[] = [];
-    this.MANY_SEP({
-      SEP: t.Newline,
-      DEF: () => {
+    this.MANY(() => {
+        this.CONSUME(t.Newline);
         const item = this.SUBRULE(this.item);
         if (item !== undefined) items.push(item);
-      },
-    });
+      });
     this.CONSUME(EOF);
     return { kind: 'spec', span: { source: this.source, start: 0, end: this.source.text.length }, items };
   });
@@ -100,7 +98,7 @@ export class SpecParser extends StatementParser {
     const first = this.CONSUME(t.Data);
     const name = this.nameOf(this.CONSUME(t.Word));
     this.CONSUME(t.Equals);
-    const origin = this.SUBRULE(this.origin);
+    const origin = this.SUBRULE(this.origin, { ARGS: ['a data set'] });
     const fields: DataField[] = [];
     this.CONSUME(t.LCurly);
     this.MANY(() => {
@@ -119,14 +117,14 @@ export class SpecParser extends StatementParser {
     return { kind: 'data', span: this.from(first), name, origin, fields };
   });
 
-  private origin = this.RULE('origin', (): CallExpr => {
+  private origin = this.RULE('origin', (what: string): CallExpr => {
     const first = this.LA(1);
     const callee = this.nameOf(this.CONSUME(t.Word));
     let args: Argument[] | undefined;
     this.OPTION(() => {
       args = this.SUBRULE(this.args);
     });
-    if (args === undefined) this.say(messages.originCall, callee.span, callee.text);
+    if (args === undefined) this.say(messages.originCall, callee.span, callee.text, what);
     return { kind: 'call', span: this.from(first), callee: { kind: 'name', span: callee.span, name: callee.text }, args: args ?? [] };
   });
 
@@ -190,13 +188,11 @@ export class SpecParser extends StatementParser {
     const first = this.CONSUME(t.Game);
     const lines: GameLine[] = [];
     this.CONSUME(t.LCurly);
-    this.MANY_SEP({
-      SEP: t.Newline,
-      DEF: () => {
+    this.MANY(() => {
+        this.CONSUME(t.Newline);
         const line = this.SUBRULE(this.gameLine);
         if (line !== undefined) lines.push(line);
-      },
-    });
+      });
     this.CONSUME(t.RCurly);
     return { kind: 'game', span: this.from(first), lines };
   });
@@ -207,7 +203,8 @@ export class SpecParser extends StatementParser {
         { GATE: () => this.wordAt(2) && this.peek(3) === t.Equals, ALT: () => this.SUBRULE(this.player) },
         { GATE: () => this.wordAt(2) && this.peek(3) === t.Equals, ALT: () => this.SUBRULE(this.shared) },
         { GATE: () => this.wordAt(2) && this.peek(3) === t.Equals, ALT: () => this.SUBRULE(this.report) },
-        { GATE: () => this.wordAt(2) && this.peek(3) === t.Colon, ALT: () => this.SUBRULE(this.state) },
+        { GATE: () => this.peek(1) === t.Identifier && this.wordAt(2) && this.peek(3) === t.Equals, ALT: () => this.SUBRULE(this.misspelt) },
+        { GATE: () => this.wordAt(2) && !this.goalNext, ALT: () => this.SUBRULE(this.state) },
         { GATE: () => !this.assignmentNext && !this.goalNext, ALT: () => this.SUBRULE(this.require) },
         { GATE: () => this.peek(2) === t.Equals, ALT: () => this.SUBRULE(this.binding) },
         { GATE: () => this.peek(2) === t.LeftArrow, ALT: () => this.SUBRULE(this.advance) },
@@ -235,6 +232,16 @@ export class SpecParser extends StatementParser {
     const first = this.CONSUME(t.Shared);
     const { name, value } = this.SUBRULE(this.bind);
     return { kind: 'binding', span: this.from(first), name, value, shared: true };
+  });
+
+  /** `reprot r = ...`. */
+  private misspelt = this.RULE('misspelt', (): GameLine => {
+    const word = this.CONSUME(t.Identifier);
+    const near = suggest(word.image, ['player', 'shared', 'report']);
+    this.say(messages.misspeltLine, this.spanOf(word), word.image, near);
+    const { name, value } = this.SUBRULE(this.bind);
+    if (near === 'report') return { kind: 'report', span: this.from(word), name, value };
+    return { kind: 'binding', span: this.from(word), name, value, shared: near === 'shared' };
   });
 
   private binding = this.RULE('binding', (): GameLine => {
@@ -309,13 +316,18 @@ export class SpecParser extends StatementParser {
     this.OR<TrainLine>({
       DEF: [
         { GATE: () => this.wordAt(2) && this.peek(3) === t.Steps, ALT: () => this.SUBRULE(this.phase) },
-        { GATE: () => this.peek(2) === t.With, ALT: () => this.SUBRULE(this.update) },
+        { GATE: () => this.peek(2) === t.With || this.nearWith, ALT: () => this.SUBRULE(this.update) },
         { ALT: () => this.SUBRULE(this.setting) },
       ],
       IGNORE_AMBIGUITIES: true,
       ERR_MSG: 'train line',
     }),
   );
+
+  /** `D wiht adam(...)`. */
+  private get nearWith(): boolean {
+    return this.peek(2) === t.Identifier && this.wordAt(3) && this.peek(4) === t.LParen && suggest(this.LA(2).image, ['with']) !== undefined;
+  }
 
   private phase = this.RULE('phase', (): TrainLine => {
     const first = this.CONSUME(t.Phase);
@@ -329,8 +341,16 @@ export class SpecParser extends StatementParser {
   private update = this.RULE('update', (): TrainLine => {
     const first = this.CONSUME(t.Word);
     const player = this.nameOf(first);
-    this.CONSUME(t.With);
-    const optimizer = this.SUBRULE(this.origin);
+    this.OR([
+      { ALT: () => this.CONSUME(t.With) },
+      {
+        ALT: () => {
+          const word = this.CONSUME(t.Identifier);
+          this.say(messages.misspeltLine, this.spanOf(word), word.image, 'with');
+        },
+      },
+    ]);
+    const optimizer = this.SUBRULE(this.origin, { ARGS: ['an optimizer'] });
     const options: PairItem[] = [];
     this.MANY(() => {
       this.CONSUME(t.Comma);
@@ -349,6 +369,10 @@ export class SpecParser extends StatementParser {
     'namedValue',
     (): PairItem => {
       const name = this.nameOf(this.CONSUME(t.Word));
+      this.OPTION(() => {
+        const sign = this.OR([{ ALT: () => this.CONSUME(t.Colon) }, { ALT: () => this.CONSUME(t.Equals) }]);
+        this.say(messages.settingSign, this.spanOf(sign), name.text, sign.image);
+      });
       const value = this.SUBRULE(this.expression);
       return { name, value };
     },
@@ -363,9 +387,8 @@ export class SpecParser extends StatementParser {
     const items: Item[] = [];
     const values: PairItem[] = [];
     this.CONSUME(t.LCurly);
-    this.MANY_SEP({
-      SEP: t.Newline,
-      DEF: () => {
+    this.MANY(() => {
+        this.CONSUME(t.Newline);
         this.OR({
           DEF: [
             {
@@ -385,8 +408,7 @@ export class SpecParser extends StatementParser {
           IGNORE_AMBIGUITIES: true,
           ERR_MSG: 'variant line',
         });
-      },
-    });
+      });
     this.CONSUME(t.RCurly);
     return { kind: 'variant', span: this.from(first), name, items, values };
   });

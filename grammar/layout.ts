@@ -1,11 +1,11 @@
 /**
- * Decides what newlines mean: the parser gets one `Newline` token between two statements and no other.
+ * Decides what newlines mean: the parser gets one `Newline` token before each statement or item and no other.
  *
  * A newline is nothing inside ( ), [ ] and a record, after an operator, `|>`, comma, `=`, `<-`, `->`, `:` or `{`, and before `|>`, a binary operator
  * or `}`. After the `}` of a body a statement may follow on the same line, so a newline is put in there.
  */
 import type { IToken, TokenType } from 'chevrotain';
-import { type Bracketed, continues, wantsOperand } from './brackets.js';
+import { type Bracketed, continues, type Kind, wantsOperand } from './brackets.js';
 import * as t from './tokens.js';
 
 const openers: ReadonlySet<TokenType> = new Set([t.LParen, t.LSquare, t.LCurly]);
@@ -31,11 +31,8 @@ export function layOut({ tokens, kinds }: Bracketed): LaidOut {
     const before = out[out.length - 1];
     const holder = stack[stack.length - 1];
     const inBody = holder === undefined || kinds.get(holder) === 'body';
-    if (before !== undefined && inBody) {
-      const afterBody = before.tokenType === t.RCurly && kinds.get(before) === 'body' && beginsStatement(type);
-      const allman = holder === undefined && type === t.LCurly;
-      const open = before.tokenType === t.LCurly || wantsOperand(before.tokenType);
-      if ((afterBody || pending !== undefined) && !allman && !open && !continues(type) && type !== t.RCurly) out.push(pending ?? t.virtual(t.Newline, t.endOf(before)));
+    if (inBody && separates(before, pending !== undefined, token, holder === undefined, kinds)) {
+      out.push(pending ?? t.virtual(t.Newline, before === undefined ? token.startOffset : t.endOf(before)));
     }
     pending = undefined;
     if (openers.has(type)) stack.push(token);
@@ -46,6 +43,16 @@ export function layOut({ tokens, kinds }: Bracketed): LaidOut {
     out.push(token);
   }
   return { tokens: out, closers: pairs };
+}
+
+/** Whether a statement begins with `token`, which follows `before` in a body or at the top level. */
+function separates(before: IToken | undefined, newline: boolean, token: IToken, top: boolean, kinds: ReadonlyMap<IToken, Kind>): boolean {
+  const type = token.tokenType;
+  if (before === undefined) return true;
+  if (before.tokenType === t.LCurly) return type !== t.RCurly;
+  if (type === t.RCurly || continues(type) || wantsOperand(before.tokenType)) return false;
+  if (newline) return !(top && type === t.LCurly);
+  return before.tokenType === t.RCurly && kinds.get(before) === 'body' && beginsStatement(type) && !(top && type === t.LCurly);
 }
 
 function beginsStatement(type: TokenType): boolean {

@@ -114,6 +114,13 @@ export const messages = {
   ),
 
   // ------------------------------------------------------------ GAN11xx: brackets and bodies
+  tooDeep: message(
+    'GAN1104',
+    'A statement is nested, or chained, deeper than any reader could follow, and deeper than the compiler reads.',
+    `hyper a = ${'('.repeat(300)}1${')'.repeat(300)}`,
+    'hyper a = 1',
+    () => ({ message: 'this is nested too deeply', label: 'the rest is not read', help: 'bind parts of it to names, or use `for`' }),
+  ),
   unclosed: message(
     'GAN1101',
     'Every `(`, `[` and `{` needs its closing partner.',
@@ -253,7 +260,11 @@ export const messages = {
     'A name should stand here.',
     'hyper 3 = 4',
     'hyper three = 4',
-    (found: string, what: string) => ({ message: `expected ${what}, found ${found}`, label: 'name expected' }),
+    (found: string, what: string, form: string | undefined) => ({
+      message: `expected ${what}, found ${found}`,
+      label: 'name expected',
+      help: form === undefined ? undefined : `the form is \`${form}\``,
+    }),
   ),
   expectedSign: message(
     'GAN1303',
@@ -289,10 +300,10 @@ export const messages = {
   ),
   originCall: message(
     'GAN1307',
-    'A data set is named by a call: `mnist()`, `images("folder")`.',
+    'A data set and an optimizer are named by a call: `mnist()`, `images("folder")`, `adam(lr: 2e-4)`.',
     'data digits = mnist { x: image[1, 28, 28] }',
     'data digits = mnist() { x: image[1, 28, 28] }',
-    (name: string) => ({ message: 'a data set is named by a call', label: '`(` expected after this', help: `write \`${name}()\`` }),
+    (name: string, what: string) => ({ message: `${what} is named by a call`, label: '`(` expected after this', help: `write \`${name}()\`` }),
   ),
   setCall: message(
     'GAN1308',
@@ -337,12 +348,29 @@ export const messages = {
       help: suggestion === undefined ? 'a line of a game is `name = value`, `D maximizes value`, `G minimizes value`, `player G = nets`, `shared name = value` or `report name = value`' : meant(suggestion),
     }),
   ),
-  repeatedLine: message(
+  misplacedLine: message(
     'GAN1405',
-    'In a `variant`, a line is a whole item (`game { ... }`) or a new value of a hyper (`drop = 0`).',
-    'variant a { drop 0 }',
-    'variant a { drop = 0 }',
-    (found: string) => ({ message: `unexpected ${found} in a variant`, help: 'write `name = value` for a hyper, or an item such as `game { ... }`' }),
+    'Some lines belong inside an item: players, objectives and reports in `game { ... }`, settings and optimizers in `train { ... }`, states and weights in a body.',
+    'D maximizes E[x]',
+    'game { D maximizes E[x] }',
+    (word: string, place: string) => ({ message: `a line that begins with \`${word}\` cannot stand at the top level`, help: `move it into ${place.endsWith('}') ? `\`${place}\`` : place}` }),
+  ),
+  misspeltLine: message(
+    'GAN1406',
+    'The words of a game are player, shared, report, maximizes and minimizes; that of an update is with.',
+    'game { reprot r = E[x] }',
+    'game { report r = E[x] }',
+    (word: string, suggestion: string | undefined) => ({
+      message: `unknown word \`${word}\``,
+      help: meant(suggestion) ?? 'before `name = value` may stand `player`, `shared` or `report`',
+    }),
+  ),
+  settingSign: message(
+    'GAN1407',
+    'A setting of the schedule is its name and its value, without a sign between: `batch 64`.',
+    'train { batch: 64 }',
+    'train { batch 64 }',
+    (name: string, sign: string) => ({ message: `a setting is written without \`${sign}\``, help: `write \`${name} value\`` }),
   ),
 } as const;
 

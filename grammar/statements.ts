@@ -15,12 +15,10 @@ export abstract class StatementParser extends ExpressionParser {
       const first = this.LA(1);
       const statements: Statement[] = [];
       this.CONSUME(t.LCurly);
-      this.MANY_SEP({
-        SEP: t.Newline,
-        DEF: () => {
+      this.MANY(() => {
+        this.CONSUME(t.Newline);
           const statement = this.SUBRULE(this.statement);
           if (statement !== undefined) statements.push(statement);
-        },
       });
       this.CONSUME(t.RCurly);
       return { span: this.from(first), statements };

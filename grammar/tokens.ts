@@ -201,6 +201,8 @@ export interface Lexed {
 export function tokenize(text: string): Lexed {
   lexer ??= new Lexer([Word, BinaryOperator, ...lexed], { positionTracking: 'onlyOffset' });
   const result = lexer.tokenize(text);
+  // Chevrotain leaves the ends out when it tracks offsets only.
+  for (const token of result.tokens) token.endOffset = token.startOffset + token.image.length - 1;
   return {
     tokens: result.tokens,
     comments: result.groups['comments'] ?? [],
@@ -217,7 +219,7 @@ export function deletable(type: TokenType): boolean {
 
 /** Offset after the last character of a token. */
 export function endOf(token: IToken): number {
-  return token.startOffset + token.image.length;
+  return (token.endOffset as number) + 1;
 }
 
 /** A token that the text does not hold: empty, at an offset. */
