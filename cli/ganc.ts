@@ -1,10 +1,8 @@
 /** The commands and their options; what each does is in `commands/`, loaded when it is called. */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { EXIT, report } from './errors.js';
 import { err, forgiveClosedPipes } from './terminal.js';
-
-const version: string = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
+import { version } from './version.js';
 
 function whole(name: string, least: number) {
   return (text: string): number => {
@@ -32,6 +30,7 @@ function setting(text: string, before: Record<string, string> = {}): Record<stri
 }
 
 const set = () => new Option('--set <name=value>', "a hyper's value, instead of the spec's (repeatable)").argParser(setting).default({}, 'none');
+const variant = () => new Option('--variant <name>', 'a variant of the spec');
 const quiet = () => new Option('-q, --quiet', 'say nothing but errors');
 
 /** A command's examples, below its options. */
@@ -80,6 +79,7 @@ First steps:
       .argument('<spec...>', 'spec files; - reads stdin')
       .addOption(new Option('--format <format>', 'how mistakes are shown (default: pretty on a terminal, else plain)').choices(['pretty', 'plain', 'json']))
       .addOption(set())
+      .addOption(variant())
       .addOption(quiet())
       .action(async (specs: string[], options) => (await import('./commands/check.js')).check(specs, options)),
     'check gan.gan',
@@ -93,6 +93,7 @@ First steps:
       .description('every layer with its shapes and parameters; kernels, arithmetic and memory of a step')
       .argument('<spec>', 'spec file; - reads stdin')
       .addOption(set())
+      .addOption(variant())
       .option('--json', 'as JSON, with the name and shape of every weight')
       .action(async (spec: string, options) => (await import('./commands/inspect.js')).inspect(spec, options)),
     'inspect gan.gan',
@@ -106,6 +107,7 @@ First steps:
       .argument('<spec>', 'spec file; - reads stdin')
       .requiredOption('-o, --out <dir>', 'folder to write to')
       .addOption(set())
+      .addOption(variant())
       .addOption(quiet())
       .action(async (spec: string, options) => (await import('./commands/compile.js')).compile(spec, options)),
     'compile gan.gan -o build/gan',
@@ -116,11 +118,12 @@ First steps:
     program
       .command('train')
       .description('train a spec, or a folder that `ganc compile` wrote')
-      .argument('<spec>', 'spec file or folder of a compiled program')
+      .argument('[spec]', 'spec file or folder of a compiled program; not needed with --resume RUN')
       .addOption(set())
+      .addOption(variant())
       .option('--steps <n>', "steps to train, instead of the spec's", whole('--steps', 1))
       .option('--seed <n>', 'seed of all draws and of the order of data (default: 0, or that of the resumed run)', seed)
-      .option('--out <dir>', 'folder of the run (default: runs/NAME, runs/NAME-2, ...)')
+      .option('--out <dir>', 'folder of the run (default: runs/NAME-1, runs/NAME-2, ...)')
       .option('--resume [run]', 'go on with a run: its folder (default: that of --out, or the latest run of this spec)')
       .option('--overfit', 'train on one batch, always the same, to see that the model can learn')
       .option('--init <file>', 'weights to start from (safetensors, named as `ganc inspect --json` lists them)')
@@ -129,10 +132,10 @@ First steps:
       .option('--trace-steps <list>', 'steps whose weights --trace holds, as in 1,10,50', stepList)
       .option('--json', 'progress and result as JSON lines on stdout')
       .addOption(quiet())
-      .action(async (spec: string, options) => (await import('./commands/train.js')).train(spec, options)),
+      .action(async (spec: string | undefined, options) => (await import('./commands/train.js')).train(spec, options)),
     'train gan.gan',
     'train gan.gan --set drop=0.5 --steps 2000 --seed 1 --out runs/half',
-    'train gan.gan --resume runs/half --steps 4000',
+    'train --resume runs/half --steps 4000',
     'train gan.gan --overfit --steps 500',
   );
 
@@ -142,8 +145,9 @@ First steps:
       .description('draw samples from a trained run')
       .argument('<run>', 'folder of a run')
       .option('--count <n>', 'how many', whole('--count', 1), 64)
-      .option('--seed <n>', 'seed of the noise', seed, 0n)
-      .option('-o, --out <file>', 'a .png grid, or .safetensors with the numbers (default: RUN/samples/sample.png)')
+      .option('--seed <n>', "seed of the noise (default: the run's)", seed)
+      .option('--name <sample>', 'which `sample` line of the spec (default: the first)')
+      .option('-o, --out <file>', 'a .png grid, or .safetensors with the numbers (default: RUN/samples/NAME.png)')
       .addOption(quiet())
       .action(async (run: string, options) => (await import('./commands/sample.js')).sample(run, options)),
     'sample runs/gan',
@@ -168,6 +172,7 @@ First steps:
       )
       .option('--seed <n>', 'seed of draws', seed, 0n)
       .addOption(set())
+      .addOption(variant())
       .addOption(quiet())
       .action(async (spec: string, net: string, options) => (await import('./commands/run.js')).run(spec, net, options)),
     'run gan.gan G --in z.safetensors --weights runs/gan/checkpoints/latest.safetensors --out x.safetensors',

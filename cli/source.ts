@@ -1,7 +1,11 @@
 /** Reads specs and shows what the compiler says of them. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import type { Diagnostic } from '../grammar/diagnostics.js';
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import type { CompileOptions } from '../compiler/compile.js';
+import { merge } from '../compiler/elaborate/merge.js';
+import { type Diagnostic, Diagnostics } from '../grammar/diagnostics.js';
+import { parse } from '../grammar/parser.js';
+import { print } from '../grammar/printer.js';
 import { renderDiagnostics } from '../grammar/render.js';
 import type { Source } from '../grammar/source.js';
 import { suggest } from '../grammar/suggest.js';
@@ -10,10 +14,11 @@ import { err, type Output } from './terminal.js';
 
 /** No spec is larger: what is was given by mistake. */
 const LARGEST_SPEC = 4 << 20;
+export const STDIN = '<stdin>';
 
 /** The text of a spec; `-` is stdin. Throws FileError for what is missing, a folder or no text. */
 export function readSource(path: string): Source {
-  if (path === '-') return { name: '<stdin>', text: decode('<stdin>', readFileSync(0)) };
+  if (path === '-') return { name: STDIN, text: decode(STDIN, readFileSync(0)) };
   let size: number;
   try {
     const stat = statSync(path);
@@ -37,9 +42,34 @@ function decode(name: string, data: Buffer): string {
   }
 }
 
-/** What `extends "base.gan"` names, as the compiler asks for it. */
-export function resolveSource(path: string): Source {
-  return readSource(path);
+/** What the options of every command that compiles say. */
+export interface SpecOptions {
+  readonly set: Record<string, string>;
+  readonly variant?: string;
+  readonly quiet?: boolean;
+}
+
+/** For the compiler: new values, the variant, and how to read what `extends` names, seen from the file that says so. */
+export function compileOptions(options: SpecOptions): CompileOptions {
+  return {
+    set: options.set,
+    variant: options.variant,
+    resolve: (path, from) => readSource(from.name === STDIN || isAbsolute(path) ? path : join(dirname(from.name), path)),
+  };
+}
+
+/**
+ * The text that a run keeps: the spec as written, comments and all, or, where it extends another or a variant was chosen, everything in one.
+ * Values given on the command line are noted on top.
+ */
+export function resolvedText(source: Source, options: SpecOptions): string {
+  const compile = compileOptions(options);
+  const diagnostics = new Diagnostics();
+  const spec = parse(source, diagnostics);
+  const whole =
+    options.variant === undefined && !spec.items.some((item) => item.kind === 'extends') ? source.text : print(merge(spec, source, diagnostics, compile));
+  const settings = Object.entries(options.set).map(([name, value]) => `// --set ${name}=${value}\n`);
+  return settings.join('') + whole;
 }
 
 function list(folder: string): string[] {
@@ -79,7 +109,7 @@ export function showDiagnostics(list: readonly Diagnostic[], to: Output, format:
 }
 
 /** The value of a compilation; its mistakes, if any, are shown on stderr and end the command. */
-export function accept<T>(value: T | undefined, diagnostics: readonly Diagnostic[], options: { quiet?: boolean } = {}): T {
+export function accept<T>(value: T | undefined, diagnostics: readonly Diagnostic[], options: { readonly quiet?: boolean } = {}): T {
   const failed = value === undefined || diagnostics.some((d) => d.severity === 'error');
   if (failed || !options.quiet) showDiagnostics(diagnostics, err, 'pretty');
   if (failed) throw new Reported();

@@ -17,7 +17,7 @@ acquire();
 process.on('exit', release);
 if (!installed()) {
   say('installing dependencies (first use, about 15 s)');
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], 'npm could not install the dependencies');
+  run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], 'npm could not install the dependencies');
 }
 // npm may write its two lock files in either order; ./ganc compares their times.
 const now = new Date();

@@ -2,13 +2,11 @@
 import { compileSpec } from '../../compiler/compile.js';
 import type { Diagnostic } from '../../grammar/diagnostics.js';
 import { EXIT, report } from '../errors.js';
-import { readSource, resolveSource, showDiagnostics } from '../source.js';
+import { compileOptions, readSource, type SpecOptions, showDiagnostics } from '../source.js';
 import { err, out } from '../terminal.js';
 
-export interface CheckOptions {
+export interface CheckOptions extends SpecOptions {
   readonly format?: 'pretty' | 'plain' | 'json';
-  readonly set: Record<string, string>;
-  readonly quiet?: boolean;
 }
 
 export function check(specs: readonly string[], options: CheckOptions): void {
@@ -17,7 +15,7 @@ export function check(specs: readonly string[], options: CheckOptions): void {
   for (const path of specs) {
     try {
       const source = readSource(path);
-      const { diagnostics } = compileSpec(source, { set: options.set, resolve: resolveSource });
+      const { diagnostics } = compileSpec(source, compileOptions(options));
       all.push(...diagnostics);
       const errors = diagnostics.filter((d) => d.severity === 'error').length;
       if (errors > 0) code = Math.max(code, EXIT.spec);
@@ -28,7 +26,5 @@ export function check(specs: readonly string[], options: CheckOptions): void {
   }
   const shown = options.quiet ? all.filter((d) => d.severity === 'error') : all;
   showDiagnostics(shown, out, options.format);
-  const errors = all.filter((d) => d.severity === 'error').length;
-  if (errors > 0 && !options.quiet && options.format !== 'json') err(`${errors} ${errors === 1 ? 'mistake' : 'mistakes'}\n`);
   process.exitCode = code;
 }

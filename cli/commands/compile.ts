@@ -5,17 +5,15 @@ import { compileSpec } from '../../compiler/compile.js';
 import { lower } from '../../compiler/plan/lower.js';
 import { toFiles } from '../../compiler/program/serialise.js';
 import { FileError } from '../errors.js';
-import { accept, readSource, resolveSource } from '../source.js';
+import { accept, compileOptions, readSource, type SpecOptions } from '../source.js';
 import { bytes, count, err, out } from '../terminal.js';
 
-export interface CompileOptions {
+export interface CompileOptions extends SpecOptions {
   readonly out: string;
-  readonly set: Record<string, string>;
-  readonly quiet?: boolean;
 }
 
 export function compile(spec: string, options: CompileOptions): void {
-  const { module, diagnostics } = compileSpec(readSource(spec), { set: options.set, resolve: resolveSource });
+  const { module, diagnostics } = compileSpec(readSource(spec), compileOptions(options));
   const program = lower(accept(module, diagnostics, options));
   const files = toFiles(program);
   prepare(options.out);

@@ -4,16 +4,15 @@ import type { Module } from '../../compiler/graph/module.js';
 import { size } from '../../compiler/graph/node.js';
 import { lower } from '../../compiler/plan/lower.js';
 import type { Program } from '../../compiler/program/types.js';
-import { accept, readSource, resolveSource } from '../source.js';
+import { accept, compileOptions, readSource, type SpecOptions } from '../source.js';
 import { bytes, count, magnitude, out, shapeText, table } from '../terminal.js';
 
-export interface InspectOptions {
-  readonly set: Record<string, string>;
+export interface InspectOptions extends SpecOptions {
   readonly json?: boolean;
 }
 
 export function inspect(spec: string, options: InspectOptions): void {
-  const { module, diagnostics } = compileSpec(readSource(spec), { set: options.set, resolve: resolveSource });
+  const { module, diagnostics } = compileSpec(readSource(spec), compileOptions(options));
   const made = accept(module, diagnostics);
   const program = lower(made);
   const facts = { ...describe(made), ...costs(program) };

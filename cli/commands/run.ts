@@ -1,0 +1,146 @@
+/** `ganc run SPEC NET`: one net on tensors from a file, with first and second derivatives. */
+import { type Compiled, compileRun } from '../../compiler/compile.js';
+import type { DType } from '../../compiler/graph/node.js';
+import { lower } from '../../compiler/plan/lower.js';
+import type { Entry, Program } from '../../compiler/program/types.js';
+import { suggest } from '../../grammar/suggest.js';
+import type { TensorData } from '../../runtime/execute/tensor.js';
+import { readSafetensors, type StoredTensor, writeSafetensors } from '../../runtime/train/safetensors.js';
+import { FileError, UsageError } from '../errors.js';
+import { accept, compileOptions, readSource, type SpecOptions } from '../source.js';
+import { out, shapeText } from '../terminal.js';
+
+export interface NetOptions extends SpecOptions {
+  readonly in: string;
+  readonly out: string;
+  readonly weights?: string;
+  readonly training?: boolean;
+  readonly vjp?: string;
+  readonly vjp2?: string;
+  readonly seed: bigint;
+}
+
+type Tensors = Map<string, StoredTensor>;
+
+export async function run(spec: string, net: string, options: NetOptions): Promise<void> {
+  if (options.vjp2 !== undefined && options.vjp === undefined) throw new UsageError('--vjp2 differentiates what --vjp gives', 'give both: --vjp C --vjp2 V');
+  const source = readSource(spec);
+  const inputs = await readSafetensors(options.in);
+  const batch = batchOf(options.in, inputs);
+  const program = compiled(
+    compileRun(source, net, {
+      ...compileOptions(options),
+      batch,
+      training: options.training ?? false,
+      vjp: options.vjp !== undefined,
+      vjp2: options.vjp2 !== undefined,
+      inputs: new Map([...inputs].map(([name, { shape, dtype }]) => [name, { shape, dtype }])),
+    }),
+    options,
+  );
+
+  const entry = program.entries.find((e) => e.name === 'run') as Entry;
+  const files = [
+    { path: options.in, prefix: '', tensors: inputs },
+    { path: options.vjp, prefix: 'cotangent.' },
+    { path: options.vjp2, prefix: 'v.' },
+  ];
+  const tensors: Record<string, TensorData> = {};
+  const groups = files.map(({ prefix }) =>
+    entry.inputs.filter((i) => i.kind === 'tensor' && (prefix === '' ? !/^(cotangent|v)\./.test(i.name) : i.name.startsWith(prefix))),
+  );
+  for (const [i, { path, prefix, tensors: read }] of files.entries()) {
+    if (path === undefined) continue;
+    const wanted = groups[i].map(({ name, dtype, shape }) => ({ name: name.slice(prefix.length), dtype, shape }));
+    for (const [name, tensor] of pick(path, read ?? (await readSafetensors(path)), wanted)) tensors[`${prefix}${name}`] = tensor;
+  }
+  const weights = options.weights === undefined ? undefined : pickWeights(options.weights, await readSafetensors(options.weights), program);
+
+  const outputs = await execute(program, weights, tensors, options.seed);
+  await writeSafetensors(options.out, new Map(Object.entries(outputs)));
+  if (!options.quiet) for (const [name, { shape, dtype }] of Object.entries(outputs)) out(`${name}  ${dtype}${shapeText(shape)}\n`);
+}
+
+function compiled({ module, diagnostics }: Compiled, options: NetOptions): Program {
+  return lower(accept(module, diagnostics, options));
+}
+
+/** All tensors begin with the same batch axis. */
+function batchOf(path: string, tensors: Tensors): number {
+  let first: StoredTensor | undefined;
+  for (const tensor of tensors.values()) {
+    if (tensor.shape.length === 0) throw new FileError(`${path}: ${tensor.name} is a single number; inputs have the batch axis first`);
+    first ??= tensor;
+    if (tensor.shape[0] !== first.shape[0])
+      throw new FileError(
+        `${path}: ${first.name} holds ${first.shape[0]} examples, ${tensor.name} ${tensor.shape[0]}`,
+        'all inputs have the same batch axis first',
+      );
+  }
+  if (!first) throw new FileError(`${path} holds no tensors`, "inputs are named as the net's parameters");
+  if (first.shape[0] === 0) throw new FileError(`${path}: ${first.name} is ${shapeText(first.shape)}: no examples`);
+  return first.shape[0];
+}
+
+interface Wanted {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
+/** Exactly the wanted tensors. Lists all that is missing, not known or of another shape. */
+function pick(path: string, tensors: Tensors, wanted: readonly Wanted[]): Map<string, TensorData> {
+  const problems: string[] = [];
+  const names = wanted.map((w) => w.name);
+  for (const name of tensors.keys()) {
+    if (names.includes(name)) continue;
+    const near = suggest(name, names);
+    problems.push(`${name} is not asked for${near ? `; did you mean ${near}?` : names.length > 0 ? `; asked for: ${names.join(', ')}` : ''}`);
+  }
+  const found = new Map<string, TensorData>();
+  for (const w of wanted) take(tensors, w, found, problems);
+  if (problems.length > 0) throw new FileError(`${path} does not fit the net`, problems.join('\n'));
+  return found;
+}
+
+/** Every weight, and those states that the file has; a checkpoint of a whole training may hold more. */
+function pickWeights(path: string, tensors: Tensors, program: Program): Map<string, TensorData> {
+  const problems: string[] = [];
+  const found = new Map<string, TensorData>();
+  for (const variable of program.variables) {
+    if (variable.kind === 'weight' || (variable.kind === 'state' && tensors.has(variable.name))) take(tensors, variable, found, problems);
+  }
+  if (problems.length > 0) throw new FileError(`${path} does not fit the net`, [...problems, '`ganc inspect --json` lists every name and shape'].join('\n'));
+  return found;
+}
+
+function take(tensors: Tensors, { name, dtype, shape }: Wanted, found: Map<string, TensorData>, problems: string[]): void {
+  const tensor = tensors.get(name);
+  if (!tensor) {
+    const near = suggest(name, tensors.keys());
+    problems.push(`${name} ${shapeText(shape)} is missing${near ? `; is it the file's ${near}?` : ''}`);
+  } else if (tensor.shape.length !== shape.length || tensor.shape.some((n, i) => n !== shape[i])) {
+    problems.push(`${name} is ${shapeText(tensor.shape)}; wanted is ${shapeText(shape)}`);
+  } else found.set(name, tensor.as(dtype));
+}
+
+async function execute(
+  program: Program,
+  weights: Map<string, TensorData> | undefined,
+  tensors: Record<string, TensorData>,
+  seed: bigint,
+): Promise<Record<string, TensorData>> {
+  const { openDevice } = await import('../../runtime/device/open.js');
+  const { Executor } = await import('../../runtime/execute/executor.js');
+  const gpu = await openDevice();
+  try {
+    const executor = await Executor.create(gpu, program, { seed });
+    await executor.submit([{ entry: 'init', counter: 0 }]);
+    if (weights) executor.write(weights);
+    const [{ outputs }] = await executor.submit([{ entry: 'run', counter: 0, tensors }]);
+    executor.close();
+    return outputs;
+  } finally {
+    gpu.close();
+  }
+}

@@ -1,0 +1,202 @@
+/** `ganc train SPEC|DIR`: from a spec or a compiled program to a run with pictures and checkpoints. */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { compileSpec } from '../../compiler/compile.js';
+import { lower } from '../../compiler/plan/lower.js';
+import type { Program } from '../../compiler/program/types.js';
+import type { TrainOptions, TrainResult, TrainStart } from '../../runtime/train/options.js';
+import { readSafetensors } from '../../runtime/train/safetensors.js';
+import { EXIT, FileError, UsageError } from '../errors.js';
+import { figuresText, ProgressLine } from '../progress.js';
+import { stopOnSignals } from '../signals.js';
+import { accept, compileOptions, readSource, resolvedText, type SpecOptions, STDIN } from '../source.js';
+import { count, duration, err, out } from '../terminal.js';
+import { version } from '../version.js';
+
+export interface TrainCommandOptions extends SpecOptions {
+  readonly steps?: number;
+  readonly seed?: bigint;
+  readonly out?: string;
+  readonly resume?: string | true;
+  readonly overfit?: boolean;
+  readonly init?: string;
+  readonly feed?: string;
+  readonly trace?: string;
+  readonly traceSteps?: readonly number[];
+  readonly json?: boolean;
+}
+
+/** Where runs go that are given no folder. */
+const RUNS = 'runs';
+
+export async function train(spec: string | undefined, options: TrainCommandOptions): Promise<void> {
+  if (options.traceSteps && options.trace === undefined)
+    throw new UsageError('--trace-steps says what --trace holds', 'give both: --trace FILE --trace-steps 1,10');
+  const wanted = target(spec, options);
+  const made = wanted.spec === undefined ? undefined : await programOf(wanted.spec, options);
+  const resume = wanted.resume === true ? latestRun((made as Made).program.name, options.out) : wanted.resume;
+  await session(
+    {
+      program: made?.program,
+      spec: made?.text,
+      base: made?.base,
+      resume,
+      out: resume === undefined || resume !== options.out ? options.out : undefined,
+      runs: RUNS,
+      seed: options.seed,
+      steps: options.steps,
+      overfit: options.overfit,
+      init: options.init,
+      feed: options.feed,
+      trace: options.trace,
+      traceSteps: options.traceSteps,
+    },
+    options,
+  );
+}
+
+/** `--resume gan.gan` reads as if gan.gan were the run: the words of the command line, sorted out. */
+function target(spec: string | undefined, { resume, set, variant }: TrainCommandOptions): { spec?: string; resume?: string | true } {
+  if (spec === undefined && typeof resume === 'string' && existsSync(resume) && !isRun(resume)) return { spec: resume, resume: true };
+  if (spec === undefined && typeof resume === 'string') {
+    if (variant !== undefined || Object.keys(set).length > 0)
+      throw new UsageError('a run goes on with its own settings: --set and --variant have no meaning with --resume RUN');
+    return { resume };
+  }
+  if (spec === undefined) throw new UsageError('nothing to train', 'name a spec: ganc train gan.gan; or a run to go on with: ganc train --resume runs/gan-1');
+  if (isRun(spec)) {
+    if (resume === undefined) throw new UsageError(`${spec} is a run, not a spec`, `go on with it: ganc train --resume ${spec}`);
+    return { resume: spec };
+  }
+  return { spec, resume };
+}
+
+function isRun(path: string): boolean {
+  return existsSync(join(path, 'run.json'));
+}
+
+interface Made {
+  readonly program: Program;
+  readonly text?: string;
+  /** Folder that the paths of its data start from: that of the spec. */
+  readonly base: string;
+}
+
+async function programOf(path: string, options: TrainCommandOptions): Promise<Made> {
+  if (path !== '-' && existsSync(path) && statSync(path).isDirectory()) {
+    const { readProgramFolder } = await import('../../runtime/train/folder.js');
+    if (!existsSync(join(path, 'program.json'))) readSource(path);
+    if (options.variant !== undefined || Object.keys(options.set).length > 0) {
+      throw new UsageError(
+        `${path} is compiled already: --set and --variant cannot change it`,
+        'compile the spec again: ganc compile SPEC --set name=value -o DIR',
+      );
+    }
+    return { program: await readProgramFolder(path), base: '.' };
+  }
+  const source = readSource(path);
+  const fed = options.feed === undefined ? undefined : new Set((await readSafetensors(options.feed)).keys());
+  const { module, diagnostics } = compileSpec(source, { ...compileOptions(options), fed, trace: options.trace !== undefined });
+  const program = lower(accept(module, diagnostics, options));
+  return { program, text: resolvedText(source, options), base: source.name === STDIN ? '.' : dirname(source.name) };
+}
+
+/** The run of this name that was begun or gone on with last; `out` names it where given. */
+function latestRun(name: string, out: string | undefined): string {
+  if (out !== undefined) return out;
+  const runs = (existsSync(RUNS) ? readdirSync(RUNS) : []).flatMap((entry) => {
+    const folder = join(RUNS, entry);
+    try {
+      const record = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8'));
+      return record.name === name ? [{ folder, at: statSync(join(folder, 'run.json')).mtimeMs }] : [];
+    } catch {
+      return [];
+    }
+  });
+  const [latest] = runs.sort((a, b) => b.at - a.at);
+  if (!latest)
+    throw new FileError(`there is no run of ${name} in ${RUNS}/ to go on with`, 'name its folder: --resume RUN; or train from the start, without --resume');
+  return latest.folder;
+}
+
+async function session(what: Omit<TrainOptions, 'open'>, { quiet, json }: TrainCommandOptions): Promise<void> {
+  const { train: start } = await import('../../runtime/train/train.js');
+  const { onGpu } = await import('../../runtime/train/executor.js');
+  const line = new ProgressLine();
+  const talk = !quiet;
+  const events = json ? (event: string, facts: object) => out(`${JSON.stringify({ event, ...facts })}\n`) : () => undefined;
+  const stop = stopOnSignals('stopping after this step; again to stop at once');
+  let told = 0;
+  try {
+    const result = await start({
+      ...what,
+      versions: { ganc: version },
+      signal: stop.signal,
+      open: onGpu({ progress: (done, total) => talk && line.passing(`compiling kernels ${done}/${total}`) }),
+      warn: (text) => {
+        line.clear();
+        err(`${err.colors.yellow('warning')}: ${text}\n`);
+      },
+      started: (info) => {
+        line.clear();
+        events('start', { ...info, parameters: what.program && parameters(what.program) });
+        if (talk) header(info, what.program);
+      },
+      progress: (progress) => {
+        if (talk) line.update(progress);
+        const now = performance.now();
+        if (now - told < 1000 && progress.step < progress.steps) return;
+        told = now;
+        events('progress', { ...progress, eta: Number.isFinite(progress.eta) ? progress.eta : null });
+      },
+      sampled: (files, figures, step) => {
+        events('samples', { step, files, figures });
+      },
+    });
+    line.end();
+    events('end', result);
+    if (!json) out(`${result.folder}\n`);
+    if (talk) summary(result);
+    process.exitCode = result.status === 'stopped' ? stop.code() : EXIT.good;
+  } catch (error) {
+    line.end();
+    throw error;
+  } finally {
+    stop.release();
+  }
+}
+
+function parameters(program: Program): Record<string, number> {
+  const nets: Record<string, number> = {};
+  for (const { kind, name, shape } of program.variables) {
+    if (kind !== 'weight') continue;
+    const net = name.split('.')[0];
+    nets[net] = (nets[net] ?? 0) + shape.reduce((a, b) => a * b, 1);
+  }
+  return nets;
+}
+
+function header(info: TrainStart, program: Program | undefined): void {
+  err(`device      ${info.device}\n`);
+  if (info.data) err(`data        ${info.data}\n`);
+  if (program) {
+    const nets = Object.entries(parameters(program)).map(([net, n]) => `${net} ${count(n)}`);
+    err(`parameters  ${nets.join(', ')}\n`);
+  }
+  err(`run         ${info.folder}${info.step > 0 ? `, going on from step ${count(info.step)}` : ''}\n`);
+}
+
+function summary(result: TrainResult): void {
+  if (result.seconds === 0) {
+    err(`nothing to do: ${count(result.step)} of ${count(result.steps)} steps are done; train on with --steps ${result.step + 1000}\n`);
+    return;
+  }
+  if (result.status === 'stopped') {
+    err(`stopped at step ${count(result.step)} of ${count(result.steps)}; go on with: ganc train --resume ${result.folder}\n`);
+    return;
+  }
+  err(`${count(result.steps)} steps in ${duration(result.seconds)}\n`);
+  if (result.figures) err(`${figuresText(result.figures)}\n`);
+  for (const file of result.samples) err(`samples     ${file}\n`);
+  if (result.samples.length > 0) err(`more        ganc sample ${result.folder}\n`);
+}
