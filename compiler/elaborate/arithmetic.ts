@@ -139,8 +139,12 @@ function onNumbers(e: Elaborator, op: BinaryOp, left: NumberValue, right: Number
   const a = left.value;
   const b = right.value;
   const exact = left.exact && right.exact;
-  const result = (value: number): Value =>
-    Number.isFinite(value) ? number(value, exact && Number.isSafeInteger(value)) : e.fail(span, messages.notFinite(op, a, b));
+  // Once a division has left a rest, what follows is no size, even where it happens to be whole again.
+  const why = left.why ?? right.why;
+  const result = (value: number): Value => {
+    if (!Number.isFinite(value)) return e.fail(span, messages.notFinite(op, a, b));
+    return why === undefined ? number(value, exact && Number.isSafeInteger(value)) : { kind: 'number', value, exact: false, why };
+  };
   switch (op) {
     case '+':
       return result(a + b);

@@ -217,7 +217,6 @@ export function convolve(e: Elaborator, args: Bound): Value {
   const sw = logicalShape(w);
   const n = sx.length - 1;
   const wrong = (why: string): Value => e.fail(args.call.span, messages.convShapes(why, sx, sw));
-  if (w.batched) return wrong('the kernel must be one for all examples');
   if (n < 1 || n > 3) return wrong('the input wants a channel axis and one to three axes of space, as in [channels, height, width]');
   if (sw.length !== n + 2) return wrong(`the kernel wants the axes [out, in${', size'.repeat(n)}]`);
   const numbers = (name: string, otherwise: number): number[] | undefined => perAxis(e, args.optional(name) ?? number(otherwise), n, args.span(name));
@@ -235,13 +234,17 @@ export function convolve(e: Elaborator, args: Bound): Value {
   if (!size) return POISON;
   if (size.some((length) => length < 1)) return wrong('the kernel does not fit into the padded input');
   const g = e.builder;
-  const rows = x.batched ? x.node.shape[0] : 1;
+  // A kernel for each example is a group for each example.
+  const rows = w.batched ? 1 : x.batched ? x.node.shape[0] : 1;
+  const parts = groups * (w.batched ? e.evaluation.batch : 1);
+  const input = w.batched ? expand(e, x, sx, true) : x.node;
   const y = g.conv(
-    g.reshape(asFloat(e, x.node), [rows, groups, sx[0] / groups, ...sx.slice(1)]),
-    g.reshape(asFloat(e, w.node), [groups, sw[0] / groups, ...sw.slice(1)]),
+    g.reshape(asFloat(e, input), [rows, parts, sx[0] / groups, ...sx.slice(1)]),
+    g.reshape(asFloat(e, w.node), [parts, sw[0] / groups, ...sw.slice(1)]),
     { stride, dilation, inputDilation, padding: padding.map(([low]) => low), size },
   );
-  return tensor(g.reshape(y, [...(x.batched ? [rows] : []), sw[0], ...size]), x.batched);
+  const batched = x.batched || w.batched;
+  return tensor(g.reshape(y, [...(batched ? [e.evaluation.batch] : []), sw[0], ...size]), batched);
 }
 
 function paddings(e: Elaborator, args: Bound, n: number): [number, number][] | undefined {

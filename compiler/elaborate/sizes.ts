@@ -11,7 +11,7 @@ export function integerOf(e: Elaborator, value: Value, span: Span): number | und
     e.fail(span, messages.notNumber(describe(value)));
     return undefined;
   }
-  if (!value.exact && !Number.isSafeInteger(value.value)) {
+  if (value.why !== undefined || !Number.isSafeInteger(value.value)) {
     e.fail(span, messages.notASize(String(value.value), value.why));
     return undefined;
   }
