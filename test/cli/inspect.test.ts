@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { ganc } from './support.js';
+
+test('inspect --json names every weight with its shape', async () => {
+  const result = await ganc(['inspect', 'specs/mnist-mlp.gan', '--json']);
+  expect(result.code).toBe(0);
+  const facts = JSON.parse(result.stdout);
+  expect(facts.weights).toContainEqual(expect.objectContaining({ name: 'G.fc1.weight', shape: [256, 100] }));
+  expect(facts.weights).toContainEqual(expect.objectContaining({ name: 'D.fc2.bias', shape: [1] }));
+  expect(facts.nets).toEqual([
+    { name: 'G', parameters: 1_486_352 },
+    { name: 'D', parameters: 804_865 },
+  ]);
+  expect(facts.step.dispatches).toBeGreaterThan(10);
+  expect(facts.memory.variables).toBeGreaterThan(4 * 3 * 2_290_000);
+});
+
+test('inspect shows a table', async () => {
+  const { code, stdout } = await ganc(['inspect', 'specs/dcgan.gan']);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/Layers/);
+  expect(stdout).toMatch(/a training step: [\d,]+ dispatches/);
+});
+
+test('doctor --json names the device, its kind and its speed', async () => {
+  const result = await ganc(['doctor', '--json']);
+  expect(result.code).toBe(0);
+  const facts = JSON.parse(result.stdout);
+  expect(['gpu', 'lavapipe', 'swiftshader', 'other software']).toContain(facts.device.kind);
+  expect(facts.speed.gemm.gflops).toBeGreaterThan(0);
+});
+
+test('a device that is not there: exit 3, and how to get one', async () => {
+  const result = await ganc(['doctor'], { env: { GANC_DEVICE: 'quantum' } });
+  expect(result.code).toBe(3);
+  expect(result.stderr).toContain('GANC_DEVICE');
+});
