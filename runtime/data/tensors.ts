@@ -1,7 +1,7 @@
 /** `tensors(path: "file.safetensors")`: each field is the tensor of its name, [rows, ...shape of the field]. */
 import type { FieldRequest } from '../../compiler/program/types.js';
 import { suggest } from '../../grammar/suggest.js';
-import { SafetensorsError, readSafetensors, type StoredTensor } from '../train/safetensors.js';
+import { readSafetensors, SafetensorsError, type StoredTensor } from '../train/safetensors.js';
 import { classesOf, type FieldRows, rowBytesOf, typeText } from './columns.js';
 import { DataError } from './error.js';
 
@@ -20,7 +20,11 @@ export async function tensorFields(path: string, fields: readonly FieldRequest[]
     const tensor = tensors.get(field.name);
     if (tensor === undefined) {
       const near = suggest(field.name, tensors.keys());
-      throw new DataError(`${path} has no tensor '${field.name}'`, `it holds ${[...tensors.keys()].slice(0, 20).join(', ') || 'no tensor at all'}`, near === undefined ? 'name the field as the tensor is named' : `did you mean '${near}'?`);
+      throw new DataError(
+        `${path} has no tensor '${field.name}'`,
+        `it holds ${[...tensors.keys()].slice(0, 20).join(', ') || 'no tensor at all'}`,
+        near === undefined ? 'name the field as the tensor is named' : `did you mean '${near}'?`,
+      );
     }
     const packed = pack(field, tensor);
     if (packed.count === 0) throw new DataError(`tensor '${field.name}' of ${path} has no rows`, `its shape is [${tensor.shape.join(', ')}]`);

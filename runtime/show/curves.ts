@@ -34,7 +34,7 @@ export function curvePlot(curves: readonly Curve[], options: CurveOptions = {}):
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
   ];
-  if (options.title !== undefined) lines.push(`<text x="${box.left}" y="24" ${FONT} font-weight="600" fill="#212529">${escape(options.title)}</text>`);
+  if (options.title !== undefined) lines.push(`<text x="${box.left}" y="24" ${FONT} font-weight="600" fill="#212529">${escapeText(options.title)}</text>`);
   for (const tick of ticks(y0, y1)) {
     lines.push(`<line x1="${box.left}" x2="${box.right}" y1="${toY(tick)}" y2="${toY(tick)}" stroke="#e5e8ee"/>`);
     lines.push(`<text x="${box.left - 8}" y="${round(toY(tick) + 4)}" ${FONT} fill="#495057" text-anchor="end">${tickText(tick)}</text>`);
@@ -52,15 +52,20 @@ export function curvePlot(curves: readonly Curve[], options: CurveOptions = {}):
       const down = parts.map((p) => `${toX(p.x)},${toY(p.least)}`).reverse();
       lines.push(`<polygon points="${[...up, ...down].join(' ')}" fill="${colour}" opacity="0.15"/>`);
     }
-    lines.push(`<polyline points="${parts.map((p) => `${toX(p.x)},${toY(p.mean)}`).join(' ')}" fill="none" stroke="${colour}" stroke-width="1.5" stroke-linejoin="round"/>`);
+    lines.push(
+      `<polyline points="${parts.map((p) => `${toX(p.x)},${toY(p.mean)}`).join(' ')}" fill="none" stroke="${colour}" stroke-width="1.5" stroke-linejoin="round"/>`,
+    );
   }
   // The legend stands over the curves' upper right, on a pale ground.
   const wide = Math.max(0, ...finite.map((curve) => curve.name.length)) * 7 + 40;
-  if (finite.length > 0) lines.push(`<rect x="${box.right - wide}" y="${box.top}" width="${wide}" height="${finite.length * 18 + 8}" fill="#ffffff" opacity="0.8"/>`);
+  if (finite.length > 0)
+    lines.push(`<rect x="${box.right - wide}" y="${box.top}" width="${wide}" height="${finite.length * 18 + 8}" fill="#ffffff" opacity="0.8"/>`);
   for (const [i, curve] of finite.entries()) {
     const y = box.top + 18 + 18 * i;
-    lines.push(`<line x1="${box.right - wide + 8}" x2="${box.right - wide + 26}" y1="${y - 4}" y2="${y - 4}" stroke="${COLOURS[i % COLOURS.length]}" stroke-width="2.5"/>`);
-    lines.push(`<text x="${box.right - wide + 32}" y="${y}" ${FONT} fill="#212529">${escape(curve.name)}</text>`);
+    lines.push(
+      `<line x1="${box.right - wide + 8}" x2="${box.right - wide + 26}" y1="${y - 4}" y2="${y - 4}" stroke="${COLOURS[i % COLOURS.length]}" stroke-width="2.5"/>`,
+    );
+    lines.push(`<text x="${box.right - wide + 32}" y="${y}" ${FONT} fill="#212529">${escapeText(curve.name)}</text>`);
   }
   lines.push('</svg>', '');
   return lines.join('\n');
@@ -103,6 +108,6 @@ function round(value: number): number {
   return Math.round(value * 100) / 100;
 }
 
-function escape(text: string): string {
+function escapeText(text: string): string {
   return text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c] as string);
 }

@@ -20,7 +20,8 @@ const NOT_A_NUMBER: Colour = [255, 0, 255];
  */
 export function imageGrid(samples: ArrayLike<number>, shape: readonly number[], options: GridOptions = {}): Image {
   const [count, channels, height, width] = shape;
-  if (shape.length !== 4 || (channels !== 1 && channels !== 3)) throw new Error(`a picture grid needs [count, 1 or 3, height, width], not [${shape.join(', ')}]`);
+  if (shape.length !== 4 || (channels !== 1 && channels !== 3))
+    throw new Error(`a picture grid needs [count, 1 or 3, height, width], not [${shape.join(', ')}]`);
   const columns = Math.max(1, Math.min(count, options.columns ?? Math.ceil(Math.sqrt((count * height) / width))));
   const rows = Math.max(1, Math.ceil(count / columns));
   const scale = options.scale ?? Math.min(8, Math.max(1, Math.floor(1000 / Math.max(columns * (width + 1), rows * (height + 1)))));

@@ -47,7 +47,10 @@ export async function readFeed(path: string, program: Program, plan: TrainPlan):
     const tensor = tensors.get(input.name);
     const each = input.shape.join(', ');
     if (tensor === undefined) {
-      const near = suggest(input.name, [...tensors.keys()].filter((name) => !names.has(name)));
+      const near = suggest(
+        input.name,
+        [...tensors.keys()].filter((name) => !names.has(name)),
+      );
       problems.push(`${input.name} [updates, ${each}] is missing${near === undefined ? '' : `; is it the file's ${near}?`}`);
       continue;
     }
@@ -63,7 +66,8 @@ export async function readFeed(path: string, program: Program, plan: TrainPlan):
       continue;
     }
     const steps = tensor.shape[0] / (calls.get(entry) as number);
-    if (!Number.isInteger(steps)) problems.push(`${input.name} has ${tensor.shape[0]} updates, which is no whole number of steps: a step has ${calls.get(entry)}`);
+    if (!Number.isInteger(steps))
+      problems.push(`${input.name} has ${tensor.shape[0]} updates, which is no whole number of steps: a step has ${calls.get(entry)}`);
     else if (steps === 0) problems.push(`${input.name} has no updates`);
     if (shortest === undefined || steps < shortest.steps) shortest = { name: input.name, steps };
     if (longest === undefined || steps > longest.steps) longest = { name: input.name, steps };
@@ -72,7 +76,12 @@ export async function readFeed(path: string, program: Program, plan: TrainPlan):
   if (problems.length === 0 && shortest !== undefined && longest !== undefined && shortest.steps !== longest.steps) {
     problems.push(`${shortest.name} has inputs for ${shortest.steps} steps, ${longest.name} for ${longest.steps}`);
   }
-  if (problems.length > 0) throw new RunError(`${path} does not fit the training`, problems.join('\n  '), 'a feed holds <player>.<name> for each field, noise and draw, [updates of that player, batch, ...]');
+  if (problems.length > 0)
+    throw new RunError(
+      `${path} does not fit the training`,
+      problems.join('\n  '),
+      'a feed holds <player>.<name> for each field, noise and draw, [updates of that player, batch, ...]',
+    );
   return {
     steps: shortest?.steps ?? 0,
     at: (entry, call) => Object.fromEntries((found.get(entry) ?? []).map(({ input, tensor }) => [input.name, slice(tensor, call, input)])),

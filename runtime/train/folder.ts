@@ -59,12 +59,19 @@ export async function newRunFolder(name: string, out: string | undefined, runs: 
       await mkdir(out, { recursive: true });
       const found = await readdir(out);
       if (found.includes('run.json')) throw new RunError(`${out} already holds a run`, '', `go on with it: --resume ${out}; or choose another folder`);
-      if (found.length > 0) throw new RunError(`${out} is not empty`, `it holds ${found.slice(0, 3).join(', ')}${found.length > 3 ? ', ...' : ''}`, 'choose a folder that is new or empty');
+      if (found.length > 0)
+        throw new RunError(
+          `${out} is not empty`,
+          `it holds ${found.slice(0, 3).join(', ')}${found.length > 3 ? ', ...' : ''}`,
+          'choose a folder that is new or empty',
+        );
       return out;
     }
     await mkdir(runs, { recursive: true });
     const stem = name.replace(/[^\p{L}\p{N}_.-]+/gu, '-').replace(/^\.+/, '') || 'run';
-    const taken = (await readdir(runs)).flatMap((entry) => (entry.startsWith(`${stem}-`) && /^\d+$/.test(entry.slice(stem.length + 1)) ? [Number(entry.slice(stem.length + 1))] : []));
+    const taken = (await readdir(runs)).flatMap((entry) =>
+      entry.startsWith(`${stem}-`) && /^\d+$/.test(entry.slice(stem.length + 1)) ? [Number(entry.slice(stem.length + 1))] : [],
+    );
     for (let n = Math.max(0, ...taken) + 1; ; n++) {
       const folder = join(runs, `${stem}-${n}`);
       try {
@@ -119,7 +126,14 @@ export async function readRecord(folder: string): Promise<RunRecord> {
     throw damaged('is not JSON');
   }
   if (record?.format !== RUN_FORMAT) throw damaged(`is not of the format ${RUN_FORMAT}`);
-  for (const [key, type] of [['name', 'string'], ['hash', 'string'], ['seed', 'string'], ['steps', 'number'], ['started', 'string'], ['base', 'string']] as const) {
+  for (const [key, type] of [
+    ['name', 'string'],
+    ['hash', 'string'],
+    ['seed', 'string'],
+    ['steps', 'number'],
+    ['started', 'string'],
+    ['base', 'string'],
+  ] as const) {
     if (typeof record[key] !== type) throw damaged(`has no proper '${key}'`);
   }
   if (!/^-?\d+$/.test(record.seed)) throw damaged("has no proper 'seed'");
@@ -134,7 +148,13 @@ export async function readProgramFolder(folder: string): Promise<Program> {
     for (const entry of entries) {
       if (!entry.isFile() || !/\.(json|wgsl)$/.test(entry.name)) continue;
       const path = join(entry.parentPath ?? entry.path, entry.name);
-      files.set(resolve(path).slice(resolve(folder).length + 1).split(sep).join('/'), await readFile(path, 'utf8'));
+      files.set(
+        resolve(path)
+          .slice(resolve(folder).length + 1)
+          .split(sep)
+          .join('/'),
+        await readFile(path, 'utf8'),
+      );
     }
   } catch (error) {
     throw new RunError(`${folder} holds no compiled program`, fileReason(error));

@@ -16,7 +16,10 @@ export async function readInitial(path: string, program: Program): Promise<Map<s
   const values = new Map<string, TensorData>();
   for (const variable of known.values()) {
     if (variable.kind === 'weight' && !tensors.has(variable.name)) {
-      const near = suggest(variable.name, [...tensors.keys()].filter((name) => !known.has(name)));
+      const near = suggest(
+        variable.name,
+        [...tensors.keys()].filter((name) => !known.has(name)),
+      );
       problems.push(`${variable.name} [${variable.shape.join(', ')}] is missing${near === undefined ? '' : `; is it the file's ${near}?`}`);
     }
   }

@@ -1,6 +1,7 @@
 /** One writer a run folder: a file that names the process, so that what a killed process left behind is told from one that lives. */
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+
 import { readFileSync } from 'node:fs';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { RunError } from './errors.js';
@@ -33,7 +34,11 @@ export async function lockFolder(folder: string, warn: (text: string) => void): 
     if (found === undefined) continue;
     const holder = parse(found);
     if (holder !== undefined && alive(holder)) {
-      throw new RunError(`${folder} is in use`, `process ${holder.pid} on ${holder.host} has been writing it since ${holder.since}`, 'wait for it, stop it, or choose another folder with --out');
+      throw new RunError(
+        `${folder} is in use`,
+        `process ${holder.pid} on ${holder.host} has been writing it since ${holder.since}`,
+        'wait for it, stop it, or choose another folder with --out',
+      );
     }
     warn(`${folder}: removed the lock of a process that is gone${holder === undefined ? '' : ` (${holder.pid})`}`);
     await remove(path, found);

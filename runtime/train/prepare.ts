@@ -1,11 +1,13 @@
 /** Everything about a training that can be known, and refused, before any GPU is asked. */
-import { resolve } from 'node:path';
+import { access, constants } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import type { Program, TrainPlan } from '../../compiler/program/types.js';
 import { type DataSet, loadData } from '../data/index.js';
 import type { TensorData } from '../execute/tensor.js';
 import { RunError } from './errors.js';
 import { type Feed, fedInputs, readFeed } from './feed.js';
-import { readProgramFolder, readRecord, type RunRecord, runPaths } from './folder.js';
+import { fileReason } from './files.js';
+import { type RunRecord, readProgramFolder, readRecord, runPaths } from './folder.js';
 import { readInitial } from './initial.js';
 import type { TrainOptions } from './options.js';
 import { usedFields } from './rows.js';
@@ -39,28 +41,68 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
   if (program === undefined) throw new RunError('nothing to train', 'neither a program nor a run to resume is given');
   if (past !== undefined) checkResume(options, program, past);
   const plan = program.train;
-  if (plan === undefined) throw new RunError(`${program.name} cannot be trained`, 'its spec has no train block', 'add one, like: train { batch 64  steps 10000  D with adam(lr: 2e-4)  G with adam(lr: 2e-4) }');
+  if (plan === undefined)
+    throw new RunError(
+      `${program.name} cannot be trained`,
+      'its spec has no train block',
+      'add one, like: train { batch 64  steps 10000  D with adam(lr: 2e-4)  G with adam(lr: 2e-4) }',
+    );
 
   const seed = past === undefined ? (options.seed ?? 0n) : BigInt(past.seed);
   const base = past?.base ?? resolve(options.base ?? '.');
   const feedPath = options.feed === undefined ? past?.feed : resolve(options.feed);
   const fed = fedInputs(program, plan);
   if (feedPath === undefined && fed.length > 0) {
-    throw new RunError('the training needs a feed', `the program was compiled to be given ${fed.slice(0, 4).map(({ input }) => input.name).join(', ')}${fed.length > 4 ? ', ...' : ''}`, 'give the tensors: --feed FILE');
+    throw new RunError(
+      'the training needs a feed',
+      `the program was compiled to be given ${fed
+        .slice(0, 4)
+        .map(({ input }) => input.name)
+        .join(', ')}${fed.length > 4 ? ', ...' : ''}`,
+      'give the tensors: --feed FILE',
+    );
   }
   const feed = feedPath === undefined ? undefined : await readFeed(feedPath, program, plan);
   const steps = options.steps ?? feed?.steps ?? past?.steps ?? plan.steps;
   if (!Number.isSafeInteger(steps) || steps < 0) throw new RunError(`cannot train ${steps} steps`, 'steps are a whole number from 0');
   if (feed !== undefined && steps > feed.steps) throw new RunError(`cannot train ${steps} steps`, `${feedPath} has inputs for ${feed.steps}`);
   const trace = options.trace === undefined ? undefined : new Trace(options.trace, program, plan, options.traceSteps ?? [], steps);
+  if (options.trace !== undefined) await checkFolderOf(options.trace);
   const initPath = options.init === undefined ? undefined : resolve(options.init);
   const initial = initPath === undefined ? undefined : await readInitial(initPath, program);
 
-  const entries = [...new Set([plan.init, ...(plan.shared === undefined ? [] : [plan.shared]), ...plan.updates.map((u) => u.entry), ...program.samples.map((s) => s.entry)])];
+  const entries = [
+    ...new Set([plan.init, ...(plan.shared === undefined ? [] : [plan.shared]), ...plan.updates.map((u) => u.entry), ...program.samples.map((s) => s.entry)]),
+  ];
   const fields = usedFields(program, entries);
   const needed = program.data !== undefined && (fields.length > 0 || readsRows(program, entries));
   const data = needed && program.data !== undefined ? await loadData(program.data, { seed, base, cache: options.cache }) : undefined;
-  return { program, plan, past, seed, steps, overfit: options.overfit ?? past?.overfit ?? false, base, feedPath, feed, initPath: initPath ?? past?.init, initial, trace, data, entries, fields };
+  return {
+    program,
+    plan,
+    past,
+    seed,
+    steps,
+    overfit: options.overfit ?? past?.overfit ?? false,
+    base,
+    feedPath,
+    feed,
+    initPath: initPath ?? past?.init,
+    initial,
+    trace,
+    data,
+    entries,
+    fields,
+  };
+}
+
+/** That a file can be written there: better known now than after the last step. */
+async function checkFolderOf(path: string): Promise<void> {
+  try {
+    await access(dirname(resolve(path)), constants.W_OK);
+  } catch (error) {
+    throw new RunError(`cannot write ${path}`, `its folder: ${fileReason(error)}`);
+  }
 }
 
 function readsRows(program: Program, entries: readonly string[]): boolean {
@@ -75,11 +117,15 @@ function checkResume(options: TrainOptions, program: Program, past: RunRecord): 
   };
   if (program.hash !== past.hash) refuse('the program in it is not the one that run.json names', 'start the training anew');
   if (options.program !== undefined && options.program.hash !== past.hash) {
-    refuse('the spec or its settings changed since the run began', `resume without them (the folder keeps its own), or start a new run; to begin from its weights: --init ${folder}/checkpoints/...`);
+    refuse(
+      'the spec or its settings changed since the run began',
+      `resume without them (the folder keeps its own), or start a new run; to begin from its weights: --init ${folder}/checkpoints/...`,
+    );
   }
   if (options.seed !== undefined && String(options.seed) !== past.seed) refuse(`its seed is ${past.seed}, not ${options.seed}`);
   if (options.out !== undefined) refuse('a resumed run stays in its folder, so --out has no meaning');
   if (options.init !== undefined) refuse('its weights come from its checkpoint, not from --init');
   if (options.trace !== undefined) refuse('a trace begins with the first step');
-  if (options.overfit !== undefined && options.overfit !== (past.overfit ?? false)) refuse(options.overfit ? 'it was trained on all rows, not on one batch' : 'it was trained on one batch');
+  if (options.overfit !== undefined && options.overfit !== (past.overfit ?? false))
+    refuse(options.overfit ? 'it was trained on all rows, not on one batch' : 'it was trained on one batch');
 }

@@ -141,9 +141,10 @@ class Reader {
       const key = this.string();
       this.expect(':');
       member(key);
-      if (this.peek() === ',') this.at++;
-      else return this.expect('}');
+      if (this.peek() !== ',') break;
+      this.at++;
     }
+    this.expect('}');
   }
 
   string(): string {

@@ -1,6 +1,7 @@
 /** `ganc sample RUN`: from a run's folder to new samples, with nothing but what is in it. */
 import type { Program, SamplePlan } from '../../compiler/program/types.js';
 import { type DataSet, loadData } from '../data/index.js';
+import { entryOf } from '../execute/packing.js';
 import type { TensorData } from '../execute/tensor.js';
 import { type Checkpoint, latestCheckpoint, readCheckpoint } from './checkpoint.js';
 import { RunError } from './errors.js';
@@ -8,7 +9,6 @@ import type { OpenExecutor } from './executor.js';
 import { readProgramFolder, readRecord, runPaths } from './folder.js';
 import { RowFeeder, usedFields } from './rows.js';
 import { type Background, backgroundOf, collectSamples, findSample } from './samples.js';
-import { entryOf } from '../execute/packing.js';
 
 export interface SampleOptions {
   readonly open: OpenExecutor;
@@ -45,13 +45,18 @@ export async function sampleRun(folder: string, options: SampleOptions): Promise
   const plan = findSample(program, options.name);
   const count = options.count ?? plan.count;
   if (!Number.isSafeInteger(count) || count < 1) throw new RunError(`cannot make ${count} samples`, 'their number is a whole one from 1');
-  const checkpoint = options.checkpoint === undefined ? await latestCheckpoint(paths.checkpoints, options.warn ?? (() => undefined)) : await readCheckpoint(options.checkpoint);
-  if (checkpoint === undefined) throw new RunError(`${folder} has no checkpoint yet`, `its status is ${record.status}`, 'train it further: ganc train --resume');
+  const checkpoint =
+    options.checkpoint === undefined ? await latestCheckpoint(paths.checkpoints, options.warn ?? (() => undefined)) : await readCheckpoint(options.checkpoint);
+  if (checkpoint === undefined)
+    throw new RunError(`${folder} has no checkpoint yet`, `its status is ${record.status}`, 'train it further: ganc train --resume');
   checkWeights(checkpoint, program);
   const seed = BigInt(record.seed);
   const fields = usedFields(program, [plan.entry]);
   const rows = entryOf(program, plan.entry).inputs.some((input) => input.kind === 'rows');
-  const data = program.data !== undefined && (fields.length > 0 || rows || program.data.fields.some((f) => f.shape.length === 1 && f.shape[0] === 2)) ? await loaded(program, seed, record.base) : undefined;
+  const data =
+    program.data !== undefined && (fields.length > 0 || rows || program.data.fields.some((f) => f.shape.length === 1 && f.shape[0] === 2))
+      ? await loaded(program, seed, record.base)
+      : undefined;
   const opened = await options.open(program, { seed: options.seed ?? seed, choice: checkpoint.choice, entries: [plan.entry] });
   try {
     opened.executor.write(checkpoint.values);

@@ -2,7 +2,7 @@
 import { extname } from 'node:path';
 import type { DataRequest, Program, SamplePlan } from '../../compiler/program/types.js';
 import { suggest } from '../../grammar/suggest.js';
-import { type Mixture, mixtureOf, type ModeStatistics, modeStatistics } from '../data/gaussians.js';
+import { type Mixture, type ModeStatistics, mixtureOf, modeStatistics } from '../data/gaussians.js';
 import type { DataSet } from '../data/index.js';
 import { entryOf } from '../execute/packing.js';
 import type { TensorData } from '../execute/tensor.js';
@@ -91,7 +91,8 @@ export interface Written {
  */
 export async function writeSamples(path: string, plan: SamplePlan, samples: ReadonlyMap<string, TensorData>, background: Background): Promise<Written> {
   const ending = extname(path).toLowerCase();
-  if (ending !== '' && ending !== '.png' && ending !== '.safetensors') throw new RunError(`cannot write samples as ${ending}`, 'there are .png and .safetensors');
+  if (ending !== '' && ending !== '.png' && ending !== '.safetensors')
+    throw new RunError(`cannot write samples as ${ending}`, 'there are .png and .safetensors');
   const stem = ending === '' ? path : path.slice(0, -ending.length);
   const files: string[] = [];
   const figures = pointFigures(samples, background);
@@ -107,7 +108,11 @@ export async function writeSamples(path: string, plan: SamplePlan, samples: Read
       await writePng(`${own}.png`, image);
       files.push(`${own}.png`);
     } else if (ending === '.png') {
-      throw new RunError(`'${output.name}' cannot be shown as a picture`, `a sample of it is [${tensor.shape.slice(1).join(', ')}]; pictures are [1, h, w] or [3, h, w], points [2]`, 'write the numbers: -o samples.safetensors');
+      throw new RunError(
+        `'${output.name}' cannot be shown as a picture`,
+        `a sample of it is [${tensor.shape.slice(1).join(', ')}]; pictures are [1, h, w] or [3, h, w], points [2]`,
+        'write the numbers: -o samples.safetensors',
+      );
     } else {
       await writeSafetensors(`${own}.safetensors`, new Map([[output.name, tensor]]));
       files.push(`${own}.safetensors`);

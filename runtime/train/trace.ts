@@ -30,7 +30,11 @@ export class Trace {
     for (const { player, entry } of plan.updates) {
       const outputs = program.entries.find((e) => e.name === entry)?.outputs ?? [];
       if (!outputs.some((output) => output.name.startsWith('grad.'))) {
-        throw new RunError('the program was not compiled for a trace', `the update of ${player} does not give its gradients`, 'start from the spec, not from a compiled program: ganc train SPEC --trace FILE');
+        throw new RunError(
+          'the program was not compiled for a trace',
+          `the update of ${player} does not give its gradients`,
+          'start from the spec, not from a compiled program: ganc train SPEC --trace FILE',
+        );
       }
     }
     this.steps = new Set(steps);

@@ -43,11 +43,25 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     if (checkpoint !== undefined) {
       checkCheckpoint(checkpoint, prepared);
       if (checkpoint.step >= prepared.steps) {
-        return { folder, status: 'finished', step: checkpoint.step, steps: prepared.steps, losses: {}, reports: {}, checkpoint: checkpoint.path, samples: [], seconds: 0 };
+        return {
+          folder,
+          status: 'finished',
+          step: checkpoint.step,
+          steps: prepared.steps,
+          losses: {},
+          reports: {},
+          checkpoint: checkpoint.path,
+          samples: [],
+          seconds: 0,
+        };
       }
     }
     await cutMetrics(paths.metrics, checkpoint?.step ?? 0);
-    const opened = await options.open(prepared.program, { seed: prepared.seed, choice: checkpoint?.choice ?? prepared.past?.choice, entries: prepared.entries });
+    const opened = await options.open(prepared.program, {
+      seed: prepared.seed,
+      choice: checkpoint?.choice ?? prepared.past?.choice,
+      entries: prepared.entries,
+    });
     begun = true;
     try {
       return await new Session(options, prepared, folder, opened, checkpoint).run();
@@ -133,8 +147,9 @@ class Session {
     const { steps } = this.prepared;
     try {
       await this.note('running');
-      const first = await this.begin();
+      const first = this.checkpoint?.step ?? 0;
       this.options.started?.({ folder: this.folder, device: this.opened.device, data: this.prepared.data?.describe, step: first, steps });
+      await this.begin();
       const done = await this.loop(first);
       const status = done < steps ? 'stopped' : 'finished';
       await this.save(done);
@@ -160,18 +175,17 @@ class Session {
     return (performance.now() - this.began) / 1000;
   }
 
-  /** Fills the variables; gives the number of steps already done. */
-  private async begin(): Promise<number> {
+  /** Fills the variables. */
+  private async begin(): Promise<void> {
     const { executor } = this.opened;
     const { plan, initial, trace } = this.prepared;
     if (this.checkpoint !== undefined) {
       executor.write(this.checkpoint.values);
-      return this.checkpoint.step;
+      return;
     }
     await executor.submit([{ entry: plan.init, counter: 0 }]);
     if (initial !== undefined) executor.write(initial);
     if (trace?.wants(0)) trace.keep(0, this.prepared.program, await executor.read());
-    return 0;
   }
 
   /** Runs steps until all are done or a stop is asked for; gives how many are done. */
@@ -205,7 +219,13 @@ class Session {
       if (this.failed) return;
       const { losses, parts, reports, diverged } = readStep(calls, results);
       this.numbers = { losses, reports };
-      this.metrics.add({ step, seconds: this.seconds, losses, ...(Object.keys(parts).length > 0 && { parts }), ...(Object.keys(reports).length > 0 && { reports }) });
+      this.metrics.add({
+        step,
+        seconds: this.seconds,
+        losses,
+        ...(Object.keys(parts).length > 0 && { parts }),
+        ...(Object.keys(reports).length > 0 && { reports }),
+      });
       if (diverged !== undefined) {
         this.failed = true;
         throw new DivergedError(diverged.player, step, diverged.what, this.saved?.path);

@@ -39,7 +39,8 @@ export function readStep(calls: readonly PlannedCall[], results: readonly CallRe
 export function findNonfinite(program: Program, values: ReadonlyMap<string, TensorData>): { player: string; what: string } | undefined {
   for (const variable of program.variables) {
     const tensor = values.get(variable.name);
-    if (tensor?.dtype === 'f32' && !tensor.data.every(Number.isFinite)) return { player: variable.player ?? variable.name.split('.')[0], what: `the ${variable.kind} ${variable.name} holds NaN or an infinity` };
+    if (tensor?.dtype === 'f32' && !tensor.data.every(Number.isFinite))
+      return { player: variable.player ?? variable.name.split('.')[0], what: `the ${variable.kind} ${variable.name} holds NaN or an infinity` };
   }
   return undefined;
 }

@@ -5,9 +5,9 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DataRequest } from '../../compiler/program/types.js';
-import { DataError, type DataSet, loadData } from '../../runtime/data/index.js';
-import { readIdx } from '../../runtime/data/idx.js';
 import { mixtureOf, modeStatistics, points, ring } from '../../runtime/data/gaussians.js';
+import { readIdx } from '../../runtime/data/idx.js';
+import { DataError, type DataSet, loadData } from '../../runtime/data/index.js';
 import { writeSafetensors } from '../../runtime/train/safetensors.js';
 import { image, label, request, vector } from './requests.js';
 
@@ -67,7 +67,9 @@ describe('the packaged digits', () => {
     expect(await refusal(request('mnist', {}, image('x', 1, 32, 32)))).toBe(
       "field 'x' asks for image[1, 32, 32]\n  reason: mnist delivers image[1, 28, 28] and does not resize\n  mend: write x: image[1, 28, 28]",
     );
-    expect(await refusal(request('mnist', {}, label('y', 12)))).toBe("field 'y' asks for class[12]\n  reason: mnist has 10 classes\n  mend: write y: class[10]");
+    expect(await refusal(request('mnist', {}, label('y', 12)))).toBe(
+      "field 'y' asks for class[12]\n  reason: mnist has 10 classes\n  mend: write y: class[10]",
+    );
     expect(await refusal(request('mnist', {}, { ...image('x', 1, 28, 28), type: 'imgae' }))).toBe(
       "field 'x' asks for imgae[1, 28, 28]\n  reason: mnist delivers fields of type image and class\n  mend: did you mean 'image'?",
     );
@@ -119,7 +121,9 @@ describe('IDX files', () => {
     expect(await refusal(request('idx', { images: 'l' }, image('x', 1, 2, 3)))).toContain('is this the file of labels, not of pictures?');
     expect(await refusal(request('idx', { images: 'p' }, label('y', 10)))).toContain('write idx(labels: "file")');
     await writeFile(join(folder, 'fewer'), idx([19], labels.subarray(0, 19)));
-    expect(await refusal(request('idx', { images: 'p', labels: 'fewer' }, image('x', 1, 2, 3), label('y', 10)))).toContain('one has 20 pictures, the other 19 labels');
+    expect(await refusal(request('idx', { images: 'p', labels: 'fewer' }, image('x', 1, 2, 3), label('y', 10)))).toContain(
+      'one has 20 pictures, the other 19 labels',
+    );
   });
 
   test.each([
@@ -189,7 +193,9 @@ describe('Gaussians in the plane', () => {
   });
 
   test('wrong arguments', async () => {
-    expect(await refusal(request('ring', { modes: 2.5 }, vector('x', 2)))).toBe('ring(modes: 2.5) is not possible\n  reason: modes, the number of modes, must be a whole number from 1 to 10000');
+    expect(await refusal(request('ring', { modes: 2.5 }, vector('x', 2)))).toBe(
+      'ring(modes: 2.5) is not possible\n  reason: modes, the number of modes, must be a whole number from 1 to 10000',
+    );
     expect(await refusal(request('ring', { std: 0 }, vector('x', 2)))).toContain('must be over 0');
     expect(await refusal(request('ring', {}, vector('x', 3)))).toContain('write x: vector[2]');
   });

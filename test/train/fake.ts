@@ -46,7 +46,22 @@ export function fakeProgram(options: FakeOptions = {}): Program {
       ...(player === 'G' ? [{ name: 'report.spread', dtype: 'f32', shape: [], buffer: 3, offset: 12 } as const] : []),
       ...(fed ? [{ name: `grad.${player}.w`, dtype: 'f32', shape: [2], buffer: 3, offset: 256 } as const] : []),
     ],
-    commands: fed ? [] : [{ kind: 'dispatch', kernel: 0, bindings: [{ buffer: 4, offset: 0, size: 0 }, { buffer: 0, offset: 0, size: 1280 }], workgroups: [[1, 1, 1]], label: player, flops: 8, bytes: 32 }],
+    commands: fed
+      ? []
+      : [
+          {
+            kind: 'dispatch',
+            kernel: 0,
+            bindings: [
+              { buffer: 4, offset: 0, size: 0 },
+              { buffer: 0, offset: 0, size: 1280 },
+            ],
+            workgroups: [[1, 1, 1]],
+            label: player,
+            flops: 8,
+            bytes: 32,
+          },
+        ],
   });
   return {
     format: PROGRAM_FORMAT,
@@ -72,13 +87,24 @@ export function fakeProgram(options: FakeOptions = {}): Program {
     ],
     parameters: [],
     draws: ['D.z'],
-    kernels: [{ id: 'fill', bindings: ['read', 'read_write'], candidates: [{ name: 'portable', wgsl: '@compute @workgroup_size(1) fn main() {}', workgroupSize: [1, 1, 1] }] }],
+    kernels: [
+      {
+        id: 'fill',
+        bindings: ['read', 'read_write'],
+        candidates: [{ name: 'portable', wgsl: '@compute @workgroup_size(1) fn main() {}', workgroupSize: [1, 1, 1] }],
+      },
+    ],
     entries: [
       { name: 'init', inputs: [{ kind: 'counter', name: 'counter', dtype: 'u32', shape: [], buffer: 2, offset: 0 }], outputs: [], commands: [] },
       ...(options.shared === true ? [{ ...update('D'), name: 'shared', outputs: [] }] : []),
       update('D'),
       update('G'),
-      { name: 'sample.point', inputs: [{ kind: 'counter', name: 'counter', dtype: 'u32', shape: [], buffer: 1, offset: 0 }], outputs: [{ name: 'point', dtype: 'f32', shape: [500, 2], buffer: 3, offset: 0 }], commands: [] },
+      {
+        name: 'sample.point',
+        inputs: [{ kind: 'counter', name: 'counter', dtype: 'u32', shape: [], buffer: 1, offset: 0 }],
+        outputs: [{ name: 'point', dtype: 'f32', shape: [500, 2], buffer: 3, offset: 0 }],
+        commands: [],
+      },
     ],
     train: {
       batch: BATCH,
@@ -129,7 +155,8 @@ export function fakeOpener(misbehaviour: Misbehaviour = {}): { open: OpenExecuto
     let last: Promise<unknown> = Promise.resolve();
     for (const v of program.variables) {
       const size = v.shape.reduce((a, b) => a * b, 1);
-      if (v.kind !== 'flat') values.set(v.name, { dtype: v.dtype, shape: [...v.shape], data: v.dtype === 'i32' ? new Int32Array(size) : new Float32Array(size) });
+      if (v.kind !== 'flat')
+        values.set(v.name, { dtype: v.dtype, shape: [...v.shape], data: v.dtype === 'i32' ? new Int32Array(size) : new Float32Array(size) });
     }
     const run = (call: Call): CallResult => {
       log.calls.push(call);

@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TensorData } from '../../runtime/execute/tensor.js';
-import { decodeSafetensors, encodeSafetensors, readSafetensors, readSafetensorsFile, SafetensorsError, writeSafetensors } from '../../runtime/train/safetensors.js';
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  readSafetensors,
+  readSafetensorsFile,
+  SafetensorsError,
+  writeSafetensors,
+} from '../../runtime/train/safetensors.js';
 
 let folder = '';
 beforeAll(async () => {
@@ -41,9 +48,19 @@ const sample = new Map<string, TensorData>([
 
 test('what is written is read: names, shapes, types, bits and metadata', async () => {
   const path = join(folder, 'a.safetensors');
-  await writeSafetensors(path, sample, new Map([['step', '37'], ['who', 'D "and" G']]));
+  await writeSafetensors(
+    path,
+    sample,
+    new Map([
+      ['step', '37'],
+      ['who', 'D "and" G'],
+    ]),
+  );
   const { tensors, metadata } = await readSafetensorsFile(path);
-  expect([...metadata]).toEqual([['step', '37'], ['who', 'D "and" G']]);
+  expect([...metadata]).toEqual([
+    ['step', '37'],
+    ['who', 'D "and" G'],
+  ]);
   expect(new Set(tensors.keys())).toEqual(new Set(sample.keys()));
   for (const [name, tensor] of sample) {
     const read = tensors.get(name);
@@ -63,7 +80,9 @@ test('the same tensors give the same bytes, in the order given', () => {
 test('a property: any tensors survive', () => {
   const tensor = fc.array(fc.nat(4), { maxLength: 4 }).chain((shape) => {
     const length = shape.reduce((a, b) => a * b, 1);
-    return fc.array(fc.float({ noNaN: true }), { minLength: length, maxLength: length }).map((v): TensorData => ({ dtype: 'f32', shape, data: Float32Array.from(v) }));
+    return fc
+      .array(fc.float({ noNaN: true }), { minLength: length, maxLength: length })
+      .map((v): TensorData => ({ dtype: 'f32', shape, data: Float32Array.from(v) }));
   });
   const name = fc.string({ minLength: 1, unit: 'binary' }).filter((n) => !['__proto__', 'constructor', 'prototype', '__metadata__'].includes(n));
   fc.assert(
@@ -88,7 +107,9 @@ test('a property: damage is an error with a reason, never a crash', () => {
     fc.uint8Array({ maxLength: 64 }).map((tail) => Buffer.concat([whole, tail])),
     fc.uint8Array({ maxLength: 64 }),
     fc.json().map((text) => file(text)),
-    fc.string({ unit: fc.constantFrom('{', '}', '"', ':', ',', '[', ']', '0', '8', 'F32', '"dtype"', '"shape"', '"data_offsets"', 'a', '\\') }).map((text) => file(text, 8)),
+    fc
+      .string({ unit: fc.constantFrom('{', '}', '"', ':', ',', '[', ']', '0', '8', 'F32', '"dtype"', '"shape"', '"data_offsets"', 'a', '\\') })
+      .map((text) => file(text, 8)),
   );
   fc.assert(
     fc.property(damage, (bytes) => {
@@ -107,7 +128,11 @@ describe('a hostile header is refused with its reason', () => {
   const f32 = (shape: string, from: number, to: number) => `{"dtype":"F32","shape":${shape},"data_offsets":[${from},${to}]}`;
   test.each([
     ['too short', Buffer.alloc(3), 'it has 3 bytes; a safetensors file has at least 8'],
-    ['a huge header', Buffer.from('ffffffffffffff7f', 'hex'), 'its header would be 9223372036854775807 bytes long: this is not a safetensors file, or it is damaged'],
+    [
+      'a huge header',
+      Buffer.from('ffffffffffffff7f', 'hex'),
+      'its header would be 9223372036854775807 bytes long: this is not a safetensors file, or it is damaged',
+    ],
     ['a header beyond the file', Buffer.from('1000000000000000', 'hex'), 'its header says 16 bytes, but only 0 follow: the file is cut short or damaged'],
     ['a name twice', file(`{"a":${f32('[1]', 0, 4)},"a":${f32('[1]', 4, 8)}}`, 8), 'the name "a" is given twice'],
     ['__proto__', file(`{"__proto__":${f32('[1]', 0, 4)}}`, 4), '"__proto__" cannot be the name of a tensor'],
@@ -118,13 +143,25 @@ describe('a hostile header is refused with its reason', () => {
     ['out of the file', file(`{"a":${f32('[4]', 0, 16)}}`, 8), 'tensor "a" reaches to byte 16 of the data, but the file holds 8: it is cut short or damaged'],
     ['shape and range differ', file(`{"a":${f32('[3]', 0, 8)}}`, 8), 'tensor "a" is F32 [3], which is 12 bytes, but its data_offsets span 8'],
     ['a product beyond 2^53', file(`{"a":${f32('[4294967296,4294967296,0]', 0, 0)}}`, 0), 'read'],
-    ['a huge product', file(`{"a":${f32('[9007199254740991,9007199254740991]', 0, 8)}}`, 8), 'tensor "a" claims the shape [9007199254740991, 9007199254740991], more than any file holds'],
-    ['unknown dtype', file('{"a":{"dtype":"toString","shape":[],"data_offsets":[0,0]}}'), 'tensor "a" has the unknown dtype "toString" (known: F64, I64, U64, F32, I32, U32, F16, BF16, I16, U16, I8, U8, BOOL)'],
+    [
+      'a huge product',
+      file(`{"a":${f32('[9007199254740991,9007199254740991]', 0, 8)}}`, 8),
+      'tensor "a" claims the shape [9007199254740991, 9007199254740991], more than any file holds',
+    ],
+    [
+      'unknown dtype',
+      file('{"a":{"dtype":"toString","shape":[],"data_offsets":[0,0]}}'),
+      'tensor "a" has the unknown dtype "toString" (known: F64, I64, U64, F32, I32, U32, F16, BF16, I16, U16, I8, U8, BOOL)',
+    ],
     ['negative', file('{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,0]}}'), 'the shape of tensor "a" is not a list of whole numbers'],
     ['lacking', file('{"a":{"dtype":"F32","shape":[1]}}'), 'tensor "a" lacks data_offsets'],
     ['metadata not text', file('{"__metadata__":{"a":1}}'), 'the value of "a" in __metadata__ is not text'],
     ['deep nesting', file('['.repeat(100000)), 'its header is not as it should be: at byte 0 of it there is "[" where "{" belongs'],
-    ['not text', Buffer.concat([Buffer.from('0200000000000000', 'hex'), Buffer.from([0xff, 0xfe])]), 'its header is not UTF-8 text: this is not a safetensors file, or it is damaged'],
+    [
+      'not text',
+      Buffer.concat([Buffer.from('0200000000000000', 'hex'), Buffer.from([0xff, 0xfe])]),
+      'its header is not UTF-8 text: this is not a safetensors file, or it is damaged',
+    ],
   ])('%s', (_, bytes, reason) => expect(reasonOf(bytes)).toBe(reason));
 });
 

@@ -22,7 +22,13 @@ async function start(options: Partial<TrainOptions> = {}, program: FakeOptions =
   const { open, log } = fakeOpener(misbehaviour);
   const warnings: string[] = [];
   const out = options.resume === undefined && options.out === undefined ? join(root, `run-${++runs}`) : options.out;
-  const result = train({ program: options.resume === undefined ? fakeProgram(program) : undefined, open, warn: (text) => warnings.push(text), ...options, out });
+  const result = train({
+    program: options.resume === undefined ? fakeProgram(program) : undefined,
+    open,
+    warn: (text) => warnings.push(text),
+    ...options,
+    out,
+  });
   return { result, log, warnings, folder: (options.resume ?? out) as string };
 }
 
@@ -31,7 +37,9 @@ async function finish(...args: Parameters<typeof start>) {
   return { ...rest, result: await result };
 }
 
-async function failure(...args: Parameters<typeof start>): Promise<{ error: unknown; text: string; log: ReturnType<typeof fakeOpener>['log']; folder: string }> {
+async function failure(
+  ...args: Parameters<typeof start>
+): Promise<{ error: unknown; text: string; log: ReturnType<typeof fakeOpener>['log']; folder: string }> {
   const { result, log, folder } = await start(...args);
   const error = await result.then(
     () => undefined,
@@ -54,10 +62,19 @@ describe('a run', () => {
     expect(log.submits).toEqual([1, 3, 3, 3, 1, 1, 1, 1]);
     expect(log.calls.map((c) => [c.entry, c.counter, c.step])).toEqual([
       ['init', 0, undefined],
-      ['update.D', 0, 0], ['update.D', 1, 0], ['update.G', 0, 0],
-      ['update.D', 2, 1], ['update.D', 3, 1], ['update.G', 1, 1],
-      ['update.D', 4, 2], ['update.D', 5, 2], ['update.G', 2, 2],
-      ['sample.point', 0, undefined], ['sample.point', 1, undefined], ['sample.point', 2, undefined], ['sample.point', 3, undefined],
+      ['update.D', 0, 0],
+      ['update.D', 1, 0],
+      ['update.G', 0, 0],
+      ['update.D', 2, 1],
+      ['update.D', 3, 1],
+      ['update.G', 1, 1],
+      ['update.D', 4, 2],
+      ['update.D', 5, 2],
+      ['update.G', 2, 2],
+      ['sample.point', 0, undefined],
+      ['sample.point', 1, undefined],
+      ['sample.point', 2, undefined],
+      ['sample.point', 3, undefined],
     ]);
     const rows = log.calls.filter((c) => c.entry === 'update.D').flatMap((c) => [...c.rows!]);
     // 18 rows are for training: the first 18 of D's stream are a permutation of them.
@@ -73,7 +90,17 @@ describe('a run', () => {
       [1, 2, 3].map((step) => [step, ['D', 'G'], { 'D.real': 1, 'G.real': 1 }, { spread: step - 1 }]),
     );
     const record = await json(join(folder, 'run.json'));
-    expect(record).toMatchObject({ format: 'ganc-run/1', name: 'tiny', seed: '0', steps: 3, step: 3, status: 'finished', device: 'a fake (memory)', choice: { fill: 'portable' }, data: 'ring: 18 rows (2 held out), x: vector[2]' });
+    expect(record).toMatchObject({
+      format: 'ganc-run/1',
+      name: 'tiny',
+      seed: '0',
+      steps: 3,
+      step: 3,
+      status: 'finished',
+      device: 'a fake (memory)',
+      choice: { fill: 'portable' },
+      data: 'ring: 18 rows (2 held out), x: vector[2]',
+    });
     expect(result.figures?.modes).toBe(8);
   });
 
@@ -81,8 +108,14 @@ describe('a run', () => {
     const { log } = await finish({ steps: 2 }, { shared: true, sharedBatch: true, times: 2 });
     const calls = log.calls.filter((c) => c.rows !== undefined);
     expect(calls.map((c) => [c.entry, c.counter])).toEqual([
-      ['shared', 0], ['update.D', 0], ['update.D', 1], ['update.G', 0],
-      ['shared', 1], ['update.D', 2], ['update.D', 3], ['update.G', 1],
+      ['shared', 0],
+      ['update.D', 0],
+      ['update.D', 1],
+      ['update.G', 0],
+      ['shared', 1],
+      ['update.D', 2],
+      ['update.D', 3],
+      ['update.G', 1],
     ]);
     for (const call of calls) expect(call.rows).toEqual(calls[call.step! * 4].rows);
     expect(calls[0].rows).not.toEqual(calls[4].rows);
@@ -127,7 +160,15 @@ describe('a run', () => {
     const streamed = await finish({ steps: 8 }, {}, { fieldLimit: 10 });
     expect((await weights(streamed.folder)).values).toEqual((await weights(whole.folder)).values);
     expect(streamed.log.fields).toEqual(Array.from({ length: 8 }, () => ({ name: 'x', count: 8 })));
-    expect(streamed.log.calls.filter((c) => c.rows).slice(0, 2).map((c) => [...c.rows!])).toEqual([[0, 1, 2, 3], [4, 5, 6, 7]]);
+    expect(
+      streamed.log.calls
+        .filter((c) => c.rows)
+        .slice(0, 2)
+        .map((c) => [...c.rows!]),
+    ).toEqual([
+      [0, 1, 2, 3],
+      [4, 5, 6, 7],
+    ]);
   });
 
   test('a device that cannot run it leaves no folder behind', async () => {
@@ -218,7 +259,9 @@ describe('resuming', () => {
     const done = await finish({ resume: folder });
     expect([done.result.status, done.result.step, done.log.requests.length]).toEqual(['finished', 5, 0]);
     const elsewhere = await finish({ resume: folder, steps: 6 }, {}, { device: 'another (memory)' });
-    expect(elsewhere.warnings).toEqual(['the run was trained on a fake (memory) so far, and goes on on another (memory): from here on its bits may differ from an unbroken run']);
+    expect(elsewhere.warnings).toEqual([
+      'the run was trained on a fake (memory) so far, and goes on on another (memory): from here on its bits may differ from an unbroken run',
+    ]);
   });
 
   test('one writer a folder; a lock left behind is removed', async () => {
@@ -257,14 +300,31 @@ describe('weights to start from', () => {
   const f32 = (shape: number[], ...data: number[]): TensorData => ({ dtype: 'f32', shape, data: Float32Array.from(data) });
 
   test('replace the drawn ones, and averages start from them', async () => {
-    await writeSafetensors(file(), new Map([['D.w', f32([2], 5, 6)], ['G.w', f32([2], 7, 8)]]));
+    await writeSafetensors(
+      file(),
+      new Map([
+        ['D.w', f32([2], 5, 6)],
+        ['G.w', f32([2], 7, 8)],
+      ]),
+    );
     const { folder } = await finish({ steps: 0, init: file() });
     const { values } = await weights(folder);
-    expect(['D.w', 'G.w', 'average.G.w'].map((name) => [...values.get(name)!.data])).toEqual([[5, 6], [7, 8], [7, 8]]);
+    expect(['D.w', 'G.w', 'average.G.w'].map((name) => [...values.get(name)!.data])).toEqual([
+      [5, 6],
+      [7, 8],
+      [7, 8],
+    ]);
   });
 
   test('every mistake is listed, before any device is opened', async () => {
-    await writeSafetensors(file(), new Map([['D.w', f32([3], 5, 6, 7)], ['G.v', f32([2], 7, 8)], ['G.seen', f32([], 1)]]));
+    await writeSafetensors(
+      file(),
+      new Map([
+        ['D.w', f32([3], 5, 6, 7)],
+        ['G.v', f32([2], 7, 8)],
+        ['G.seen', f32([], 1)],
+      ]),
+    );
     const { text, log } = await failure({ init: file() });
     expect(text).toBe(
       `${file()} does not fit the program tiny\n  reason: G.w [2] is missing; is it the file's G.v?\n  D.w is [3], the program's is [2]\n  G.v [2] is not a variable of this program; did you mean G.w?\n  tensor "G.seen" is F32, where i32 is needed\n  mend: \`ganc inspect --json\` lists every name and shape`,
@@ -274,7 +334,11 @@ describe('weights to start from', () => {
 });
 
 describe('fed and traced', () => {
-  const f32 = (shape: number[]): TensorData => ({ dtype: 'f32', shape, data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => i / 8) });
+  const f32 = (shape: number[]): TensorData => ({
+    dtype: 'f32',
+    shape,
+    data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => i / 8),
+  });
   const feed = async (tensors: Record<string, TensorData>) => {
     const path = join(root, `feed-${++runs}.safetensors`);
     await writeSafetensors(path, new Map(Object.entries(tensors)));
@@ -288,12 +352,28 @@ describe('fed and traced', () => {
     expect(result.step).toBe(3);
     const g = log.calls.filter((c) => c.entry === 'update.G').map((c) => [...c.tensors!['G.z'].data]);
     expect(g).toEqual([0, 4, 8].map((from) => [0, 1, 2, 3].map((i) => (from + i) / 8)));
-    expect(log.calls.find((c) => c.entry === 'update.D' && c.counter === 5)!.tensors!['D.x']).toMatchObject({ shape: [4, 2], data: f32([6, 4, 2]).data.slice(40) });
+    expect(log.calls.find((c) => c.entry === 'update.D' && c.counter === 5)!.tensors!['D.x']).toMatchObject({
+      shape: [4, 2],
+      data: f32([6, 4, 2]).data.slice(40),
+    });
     expect(log.fields).toEqual([]);
     const t = await readSafetensors(trace);
     expect([...t].map(([name, { shape }]) => [name, shape])).toEqual([
-      ['losses.D', [6]], ['losses.G', [3]], ['reports.spread', [3]],
-      ...[0, 1, 3].flatMap((step) => [...(step === 1 ? [['grad0.D.w', [2]], ['grad0.G.w', [2]]] : []), [`step${step}.D.w`, [2]], [`step${step}.G.w`, [2]], [`step${step}.G.seen`, []], [`step${step}.average.G.w`, [2]]]),
+      ['losses.D', [6]],
+      ['losses.G', [3]],
+      ['reports.spread', [3]],
+      ...[0, 1, 3].flatMap((step) => [
+        ...(step === 1
+          ? [
+              ['grad0.D.w', [2]],
+              ['grad0.G.w', [2]],
+            ]
+          : []),
+        [`step${step}.D.w`, [2]],
+        [`step${step}.G.w`, [2]],
+        [`step${step}.G.seen`, []],
+        [`step${step}.average.G.w`, [2]],
+      ]),
     ]);
     expect([...t.get('grad0.G.w')!.data]).toEqual([0.5, -1]);
     expect([...t.get('reports.spread')!.data]).toEqual([0, 1, 2]);
@@ -324,6 +404,7 @@ describe('fed and traced', () => {
     expect(await refused({ ...good, 'G.z': f32([5, 4]) })).toContain('G.z has inputs for 5 steps, D.x for 6');
     expect(await refused(good, { steps: 7 })).toContain('has inputs for 6');
     expect(await refused(good, { trace: join(root, 't'), traceSteps: [7] })).toContain('the training ends after 6');
+    expect(await refused(good, { trace: join(root, 'absent', 't') })).toContain('its folder: no such file');
     expect((await failure({}, { fed: true })).text).toContain('the program was compiled to be given D.x, D.z, G.z');
     expect((await failure({ feed: await feed(good) })).text).toContain('not to be fed');
     expect((await failure({ trace: join(root, 't') })).text).toContain('the program was not compiled for a trace');
