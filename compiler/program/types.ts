@@ -18,6 +18,8 @@ export interface Program {
   readonly noises: readonly { readonly name: string; readonly shape: readonly number[] }[];
   readonly variables: readonly ProgramVariable[];
   readonly buffers: readonly ProgramBuffer[];
+  /** Contents of the `parameters` buffer, u32 words. */
+  readonly parameters: readonly number[];
   /** Path of each stream of random numbers; its index is the draw's number. Key: see `keys` in `ProgramBuffer`. */
   readonly draws: readonly string[];
   readonly kernels: readonly ProgramKernel[];
@@ -134,7 +136,12 @@ export type Command =
       readonly flops: number;
       readonly bytes: number;
     }
-  | { readonly kind: 'copy'; readonly from: { readonly buffer: number; readonly offset: number }; readonly to: { readonly buffer: number; readonly offset: number }; readonly size: number };
+  | {
+      readonly kind: 'copy';
+      readonly from: { readonly buffer: number; readonly offset: number };
+      readonly to: { readonly buffer: number; readonly offset: number };
+      readonly size: number;
+    };
 
 export interface TrainPlan {
   readonly batch: number;

@@ -1,0 +1,227 @@
+/** The commands of one entry: kernels in order, their bindings, and copies of what could not be written in place. */
+import { type GraphFunction, type Node, roots, size, topological } from '../graph/node.js';
+import { conv } from '../kernels/conv.js';
+import { generateElementwise } from '../kernels/elementwise.js';
+import { matmul } from '../kernels/gemm.js';
+import { type FieldLayout, type GeneratedKernel, type Group, type Resource, ROWS_AT, type Site } from '../kernels/kernel.js';
+import { generateReduce } from '../kernels/reduce.js';
+import type { Command, Entry, EntryInput, ProgramKernel } from '../program/types.js';
+import type { Fused } from '../rewrite/fuse.js';
+import { describe, PlanError } from './error.js';
+import { BINDING_ALIGNMENT, type Buffers, ELEMENT_BYTES, type Fields, MAX_BINDING, type Range, roundUp, storedBytes, type Variables } from './memory.js';
+import { type Copy, isLeafMemory, type Placement, place, readsOf } from './place.js';
+import type { Interval, ScratchPool } from './scratch.js';
+
+/** What all entries share. */
+export interface Shared {
+  readonly buffers: Buffers;
+  readonly variables: Variables;
+  readonly fields: Fields;
+  readonly scratch: ScratchPool;
+  readonly keys: number;
+  draw(path: string): number;
+  /** Index of the kernel in the program; equal kernels have one. */
+  kernel(generated: GeneratedKernel): number;
+  /** Where these words lie in the parameters. */
+  parameters(words: readonly number[]): Range;
+}
+
+/** What a command reads and writes, for the check of the plan. Nodes are what the ranges must hold, and hold afterwards. */
+export interface Trace {
+  readonly reads: readonly { readonly node: Node; readonly range: Range }[];
+  readonly writes: readonly { readonly node: Node; readonly range: Range }[];
+}
+
+export interface PlannedEntry {
+  readonly entry: Entry;
+  /** One for each command. */
+  readonly traces: readonly Trace[];
+  readonly results: readonly { readonly node: Node; readonly range: Range }[];
+}
+
+function generate(group: Group, site: Site): GeneratedKernel {
+  switch (group.kind) {
+    case 'elementwise':
+      return generateElementwise(group, site);
+    case 'reduce':
+      return generateReduce(group, site);
+    case 'matmul':
+      return matmul(group, site);
+    case 'conv':
+      return conv(group, site);
+  }
+}
+
+/** Counter, step, rows and tensors of a call, side by side. The counter is at 0 and the rows from word `ROWS_AT`, as kernels expect. */
+function layInputs(fn: GraphFunction, shared: Shared): { inputs: EntryInput[]; ranges: Map<string, Range>; buffer: number; call: Range } {
+  const buffer = shared.buffers.add({ kind: 'inputs', size: 0, entry: fn.name });
+  const nodes = topological(roots(fn));
+  const inputs: EntryInput[] = [{ kind: 'counter', name: 'counter', dtype: 'u32', shape: [], buffer, offset: 0 }];
+  const fields = nodes.filter((node) => node.operation.op === 'field');
+  let end = BINDING_ALIGNMENT;
+  let call: Range = { buffer, offset: 0, size: 16 };
+  if (fields.length > 0) {
+    const batch = fields[0].shape[0];
+    const other = fields.find((node) => node.shape[0] !== batch);
+    if (other !== undefined) throw new PlanError(`'${fn.name}' reads ${describe(fields[0])} and ${describe(other)}: all fields of a call have one batch`);
+    inputs.push({ kind: 'rows', name: 'rows', dtype: 'u32', shape: [batch], buffer, offset: ROWS_AT * ELEMENT_BYTES });
+    call = { buffer, offset: 0, size: ROWS_AT * ELEMENT_BYTES + storedBytes([batch]) };
+    end = roundUp(call.size, BINDING_ALIGNMENT);
+  }
+  const ranges = new Map<string, Range>();
+  for (const node of nodes) {
+    const { operation } = node;
+    if (operation.op !== 'input' || ranges.has(operation.name)) continue;
+    const range = { buffer, offset: end, size: storedBytes(node.shape) };
+    end += roundUp(range.size, BINDING_ALIGNMENT);
+    ranges.set(operation.name, range);
+    const isStep = operation.name === 'step' && node.shape.length === 0;
+    inputs.push({ kind: isStep ? 'step' : 'tensor', name: operation.name, dtype: node.dtype, shape: node.shape, buffer, offset: range.offset });
+  }
+  shared.buffers.grow(buffer, end);
+  return { inputs, ranges, buffer, call };
+}
+
+function label(group: Group, kernel: GeneratedKernel): string {
+  const node = group.anchors[0] ?? group.outputs[group.outputs.length - 1];
+  return node.origin.path ?? kernel.name;
+}
+
+export function planEntry(fn: GraphFunction, fused: Fused, shared: Shared): PlannedEntry {
+  const { inputs, ranges, call } = layInputs(fn, shared);
+  const outputsBuffer = shared.buffers.add({ kind: 'outputs', size: 16, entry: fn.name });
+  const placement = place(fn, fused, shared.variables, ranges, outputsBuffer, shared.buffers);
+  shared.buffers.grow(outputsBuffer, placement.outputBytes);
+  const { homes, between } = assignScratch(fused, placement, shared);
+  const home = (node: Node): Range => {
+    const range = homes.get(node);
+    if (range === undefined) throw new Error(`${describe(node)} has no place in memory`);
+    return range;
+  };
+
+  const commands: Command[] = [];
+  const traces: Trace[] = [];
+  const copy = (node: Node, from: Range, to: Range): void => {
+    const bytes = Math.min(from.size, to.size);
+    if (size(node.shape) === 0) return;
+    commands.push({ kind: 'copy', from: { buffer: from.buffer, offset: from.offset }, to: { buffer: to.buffer, offset: to.offset }, size: bytes });
+    traces.push({ reads: [{ node, range: from }], writes: [{ node, range: { ...to, size: bytes } }] });
+  };
+  const copiesAt = (position: number): void => {
+    for (const item of placement.copies.get(position) ?? []) {
+      const from = home(item.node);
+      const middle = between.get(item);
+      if (middle !== undefined) copy(item.node, from, middle);
+      copy(item.node, middle ?? from, item.to);
+    }
+  };
+
+  fused.groups.forEach((group, index) => {
+    if (group.outputs.every((output) => size(output.shape) === 0)) return;
+    const writes = group.outputs.map((output) => ({ node: output, range: home(output) }));
+    const isWritten = (range: Range): boolean => writes.some((w) => w.range.buffer === range.buffer);
+    const rangeOf = (resource: Resource): Range => {
+      switch (resource.kind) {
+        case 'value':
+          return home(resource.node);
+        case 'keys':
+          return { buffer: shared.keys, offset: 0, size: 0 };
+        case 'call':
+          return call;
+        case 'field':
+          return { buffer: shared.fields.buffer(resource.field), offset: 0, size: 0 };
+      }
+    };
+    const site: Site = {
+      stored: (node) => isLeafMemory(node) || (fused.materialised.has(node) && !group.outputs.includes(node)),
+      access: (resource) => (isWritten(rangeOf(resource)) ? 'read_write' : 'read'),
+      replaces: (output) => placement.replaces.get(output),
+      draw: shared.draw,
+      field: (name): FieldLayout => {
+        const layout = shared.fields.layouts.get(name);
+        if (layout === undefined) throw new PlanError(`'${fn.name}' reads the data field '${name}', which the data do not have`);
+        return layout;
+      },
+    };
+    const generated = generate(group, site);
+    const kernel = shared.kernel(generated);
+    const bindings = generated.bindings.map(({ resource }) => {
+      const range = rangeOf(resource);
+      if (range.size > MAX_BINDING) {
+        const what = resource.kind === 'value' ? describe(resource.node) : resource.kind;
+        throw new PlanError(`${what} takes ${(range.size / 1048576).toFixed(1)} MiB; a GPU is sure to bind ${MAX_BINDING / 1048576} MiB only: make the batch or the layer smaller`);
+      }
+      return { buffer: range.buffer, offset: range.offset, size: range.size };
+    });
+    const { nodes } = readsOf(group, fused.materialised);
+    const reads = [...nodes].map((node) => ({ node, range: home(node) }));
+    commands.push({
+      kind: 'dispatch',
+      kernel,
+      bindings: [shared.parameters(generated.parameters), ...bindings],
+      workgroups: generated.variants.map((variant) => variant.workgroups),
+      label: label(group, generated),
+      flops: generated.flops,
+      bytes: [...reads, ...writes].reduce((sum, { node }) => sum + size(node.shape) * ELEMENT_BYTES, 0),
+    });
+    traces.push({ reads, writes });
+    copiesAt(index);
+  });
+  copiesAt(fused.groups.length);
+
+  const outputs = fn.outputs.map(({ name, node }, i) => {
+    const { buffer, offset } = placement.outputs[i];
+    return { name, dtype: node.dtype, shape: node.shape, buffer, offset };
+  });
+  const results = [
+    ...fn.outputs.map(({ node }, i) => ({ node, range: placement.outputs[i] })),
+    ...fn.stores.map(({ variable, node }) => ({ node, range: shared.variables.byName.get(variable)!.range })),
+  ];
+  return { entry: { name: fn.name, inputs, outputs, commands }, traces, results };
+}
+
+/**
+ * Homes with real buffers: scratch values by lifetime, from the group that writes them to the last that reads, or to the end where they are
+ * copied there. `between`: memory for copies inside of one buffer, which WebGPU does not do.
+ */
+function assignScratch(fused: Fused, placement: Placement, shared: Shared): { homes: Map<Node, Range>; between: Map<Copy, Range> } {
+  const homes = new Map(placement.homes);
+  const from = new Map<Node, number>();
+  const to = new Map<Node, number>();
+  fused.groups.forEach((group, index) => {
+    for (const output of group.outputs) {
+      from.set(output, index);
+      to.set(output, index);
+    }
+    for (const node of readsOf(group, fused.materialised).nodes) to.set(node, index);
+  });
+  const inner: { copy: Copy; position: number }[] = [];
+  for (const [position, copies] of placement.copies) {
+    for (const copy of copies) {
+      to.set(copy.node, Math.max(position, to.get(copy.node) ?? 0));
+      if (homes.get(copy.node)?.buffer === copy.to.buffer) inner.push({ copy, position });
+    }
+  }
+  const nodes = [...homes].filter(([, range]) => range.buffer < 0).map(([node]) => node);
+  const intervals = nodes.map((node): Interval => ({ bytes: storedBytes(node.shape), from: from.get(node) as number, to: to.get(node) as number }));
+  const middles = inner.map(({ copy, position }): Interval => ({ bytes: storedBytes(copy.node.shape), from: position, to: position }));
+  const buffers = shared.scratch.assign([...intervals, ...middles]);
+  nodes.forEach((node, i) => {
+    homes.set(node, { buffer: buffers[i], offset: 0, size: intervals[i].bytes });
+  });
+  const between = new Map(inner.map(({ copy }, i) => [copy, { buffer: buffers[nodes.length + i], offset: 0, size: middles[i].bytes }]));
+  return { homes, between };
+}
+
+/** Same text, same bindings: the same kernel. */
+export function kernelKey(generated: GeneratedKernel): string {
+  return JSON.stringify([generated.bindings.map((b) => b.access), generated.variants.map((v) => [v.name, v.wgsl, v.workgroupSize, v.requires])]);
+}
+
+export function programKernel(id: string, generated: GeneratedKernel): ProgramKernel {
+  return {
+    id,
+    bindings: ['uniform', ...generated.bindings.map((b) => b.access)],
+    candidates: generated.variants.map(({ name, wgsl, workgroupSize, requires }) => ({ name, wgsl, workgroupSize, ...(requires === undefined ? {} : { requires }) })),
+  };
+}
