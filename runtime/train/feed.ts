@@ -3,13 +3,17 @@ import type { EntryInput, Program, TrainPlan } from '../../compiler/program/type
 import { suggest } from '../../grammar/suggest.js';
 import type { TensorData } from '../execute/tensor.js';
 import { RunError } from './errors.js';
+import { usedFields } from './rows.js';
 import { readSafetensors, SafetensorsError } from './safetensors.js';
+
+/** Begins the names of what a step evaluates once: `shared.x`. */
+const SHARED = 'shared.';
 
 export interface Feed {
   /** Whole steps that it has inputs for. */
   readonly steps: number;
-  /** The tensors of one call, for the entry's inputs of kind `tensor`. */
-  at(entry: string, call: number): Readonly<Record<string, TensorData>>;
+  /** The tensors of call `call` of an entry, made in step `step`, for its inputs of kind `tensor`. */
+  at(entry: string, call: number, step: number): Readonly<Record<string, TensorData>>;
 }
 
 /** How often each entry of the training is called in a step. */
@@ -34,28 +38,27 @@ export async function readFeed(path: string, program: Program, plan: TrainPlan):
   const wanted = fedInputs(program, plan);
   const calls = callsPerStep(plan);
   const names = new Set(wanted.map(({ input }) => input.name));
+  const unfed = unfedInputs(program, plan);
+  for (const { name } of unfed) names.add(name);
   const problems: string[] = [];
   for (const name of tensors.keys()) {
-    if (names.has(name)) continue;
+    if (names.has(name) || unneeded(name, program, plan)) continue;
     const near = suggest(name, names);
     problems.push(`${name} is nothing that the training reads${near === undefined ? '' : `; did you mean ${near}?`}`);
   }
+  for (const { name, each } of unfed) if (!tensors.has(name)) problems.push(missing(name, each.join(', '), tensors.keys(), names));
   const found = new Map<string, { input: EntryInput; tensor: TensorData }[]>();
   let shortest: { name: string; steps: number } | undefined;
   let longest: { name: string; steps: number } | undefined;
   for (const { entry, input } of wanted) {
     const tensor = tensors.get(input.name);
-    const each = input.shape.join(', ');
+    const one = input.shape.join(', ');
     if (tensor === undefined) {
-      const near = suggest(
-        input.name,
-        [...tensors.keys()].filter((name) => !names.has(name)),
-      );
-      problems.push(`${input.name} [updates, ${each}] is missing${near === undefined ? '' : `; is it the file's ${near}?`}`);
+      problems.push(missing(input.name, one, tensors.keys(), names));
       continue;
     }
     if (tensor.shape.length !== input.shape.length + 1 || input.shape.some((n, i) => n !== tensor.shape[i + 1])) {
-      problems.push(`${input.name} is [${tensor.shape.join(', ')}]; the training needs [updates, ${each}]`);
+      problems.push(`${input.name} is [${tensor.shape.join(', ')}]; the training needs [updates, ${one}]`);
       continue;
     }
     try {
@@ -65,9 +68,9 @@ export async function readFeed(path: string, program: Program, plan: TrainPlan):
       problems.push(error.reason);
       continue;
     }
-    const steps = tensor.shape[0] / (calls.get(entry) as number);
-    if (!Number.isInteger(steps))
-      problems.push(`${input.name} has ${tensor.shape[0]} updates, which is no whole number of steps: a step has ${calls.get(entry)}`);
+    const each = onceAStep(input) ? 1 : (calls.get(entry) as number);
+    const steps = tensor.shape[0] / each;
+    if (!Number.isInteger(steps)) problems.push(`${input.name} has ${tensor.shape[0]} updates, which is no whole number of steps: a step has ${each}`);
     else if (steps === 0) problems.push(`${input.name} has no updates`);
     if (shortest === undefined || steps < shortest.steps) shortest = { name: input.name, steps };
     if (longest === undefined || steps > longest.steps) longest = { name: input.name, steps };
@@ -84,8 +87,46 @@ export async function readFeed(path: string, program: Program, plan: TrainPlan):
     );
   return {
     steps: shortest?.steps ?? 0,
-    at: (entry, call) => Object.fromEntries((found.get(entry) ?? []).map(({ input, tensor }) => [input.name, slice(tensor, call, input)])),
+    at: (entry, call, step) =>
+      Object.fromEntries((found.get(entry) ?? []).map(({ input, tensor }) => [input.name, slice(tensor, onceAStep(input) ? step : call, input)])),
   };
+}
+
+/** What a step evaluates once has one tensor a step, whichever update reads it. */
+function onceAStep(input: EntryInput): boolean {
+  return input.name.startsWith(SHARED);
+}
+
+/** `G.z [updates, 64, 100] is missing`, and the file's tensor that may be meant by it. */
+function missing(name: string, each: string, given: Iterable<string>, names: ReadonlySet<string>): string {
+  const others = [...given].filter((other) => !names.has(other));
+  const near = suggest(name, others);
+  return `${name} [updates, ${each}] is missing${near === undefined ? '' : `; is it the file's ${near}?`}`;
+}
+
+/** Data fields and noises that the updates still take from the data and the generator: a run is fed wholly, or it could not be repeated elsewhere. */
+function unfedInputs(program: Program, plan: TrainPlan): { name: string; each: number[] }[] {
+  const unfed: { name: string; each: number[] }[] = [];
+  const entries = [...(plan.shared === undefined ? [] : [{ player: 'shared', entry: plan.shared }]), ...plan.updates];
+  for (const { player, entry } of entries) {
+    for (const field of usedFields(program, [entry])) {
+      unfed.push({
+        name: plan.sharedBatch ? `${SHARED}${field}` : `${player}.${field}`,
+        each: [plan.batch, ...(program.data?.fields.find((f) => f.name === field)?.shape ?? [])],
+      });
+    }
+    for (const noise of program.noises) {
+      if (program.draws.includes(`${player}.${noise.name}`)) unfed.push({ name: `${player}.${noise.name}`, each: [plan.batch, ...noise.shape] });
+    }
+  }
+  return unfed;
+}
+
+/** A field or noise of the spec that this player's objective does not read: a feed may hold it all the same. */
+function unneeded(name: string, program: Program, plan: TrainPlan): boolean {
+  const [player, ...rest] = name.split('.');
+  const own = rest.join('.');
+  return plan.updates.some((u) => u.player === player) && [...program.noises, ...(program.data?.fields ?? [])].some((given) => given.name === own);
 }
 
 function slice(tensor: TensorData, call: number, input: EntryInput): TensorData {

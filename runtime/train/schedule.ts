@@ -71,7 +71,7 @@ export class Schedule {
       counter,
       step,
       rows: batch === undefined ? undefined : overfit === true ? rowsFor(seed, STEP, 0, batch, count) : rowsFor(seed, stream, update, batch, count),
-      tensors: feed?.at(name, counter),
+      tensors: feed?.at(name, counter, step),
       player,
       last,
     };

@@ -86,7 +86,7 @@ export function fakeProgram(options: FakeOptions = {}): Program {
       { kind: 'keys', size: 8 },
     ],
     parameters: [],
-    draws: ['D.z'],
+    draws: fed ? [] : ['D.z'],
     kernels: [
       {
         id: 'fill',

@@ -346,7 +346,8 @@ describe('fed and traced', () => {
   };
 
   test('every update gets its slice, and the trace tells it all', async () => {
-    const path = await feed({ 'D.x': f32([6, 4, 2]), 'D.z': f32([6, 4]), 'G.z': f32([3, 4]) });
+    // G reads no rows, but may be given them.
+    const path = await feed({ 'D.x': f32([6, 4, 2]), 'D.z': f32([6, 4]), 'G.z': f32([3, 4]), 'G.x': f32([1]) });
     const trace = join(root, 'trace.safetensors');
     const { log, result, folder } = await finish({ feed: path, trace, traceSteps: [0, 1, 3] }, { fed: true, times: 2 });
     expect(result.step).toBe(3);
@@ -407,6 +408,7 @@ describe('fed and traced', () => {
     expect(await refused(good, { trace: join(root, 'absent', 't') })).toContain('its folder: no such file');
     expect((await failure({}, { fed: true })).text).toContain('the program was compiled to be given D.x, D.z, G.z');
     expect((await failure({ feed: await feed(good) })).text).toContain('not to be fed');
+    expect((await failure({ feed: await feed({ 'D.z': f32([6, 4]), 'G.zz': f32([6, 4]) }) })).text).toContain('D.x [updates, 4, 2] is missing');
     expect((await failure({ trace: join(root, 't') })).text).toContain('the program was not compiled for a trace');
   });
 });
