@@ -11,10 +11,10 @@ export type { Environment, Tensor } from './tensor.js';
  */
 export function interpret(fn: GraphFunction, environment: Environment): { outputs: Map<string, Tensor>; stores: Map<string, Tensor> } {
   const values = evaluate(roots(fn), environment);
-  const valueOf = (node: Node): Tensor => values.get(node) as Tensor;
+  const computed = (node: Node): Tensor => values.get(node) as Tensor;
   return {
-    outputs: new Map(fn.outputs.map(({ name, node }) => [name, valueOf(node)])),
-    stores: new Map(fn.stores.map(({ variable, node }) => [variable, valueOf(node)])),
+    outputs: new Map(fn.outputs.map(({ name, node }) => [name, computed(node)])),
+    stores: new Map(fn.stores.map(({ variable, node }) => [variable, computed(node)])),
   };
 }
 

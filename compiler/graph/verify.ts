@@ -8,8 +8,16 @@ import { GraphError, sameShape, showType, type Type } from './primitive.js';
  * one leaf is read with two types, or two outputs or stores share a name.
  */
 export function verify(fn: GraphFunction): void {
-  unique(fn, 'output', fn.outputs.map((o) => o.name));
-  unique(fn, 'store to', fn.stores.map((s) => s.variable));
+  unique(
+    fn,
+    'output',
+    fn.outputs.map((o) => o.name),
+  );
+  unique(
+    fn,
+    'store to',
+    fn.stores.map((s) => s.variable),
+  );
   const leaves = new Map<string, Node>();
   const seen = new Set<Node>();
   for (const node of topological(roots(fn))) {

@@ -1,9 +1,9 @@
 /** Simplification of index maps and of reductions over them. All exact, but for the reductions' order of summation. */
 import type { Builder } from '../graph/builder.js';
 import { type Node, type Operation, type Shape, size } from '../graph/node.js';
+import { primitive } from '../graph/ops/index.js';
 import { concatStarts } from '../graph/ops/joining.js';
 import { repeatedAxes } from '../graph/ops/movement.js';
-import { primitive } from '../graph/ops/index.js';
 import { sameShape } from '../graph/primitive.js';
 import { constantOf, operationOf, unaryOf, withConstant } from './match.js';
 
@@ -277,7 +277,7 @@ function simplifySumOf(b: Builder, x: Node, axes: readonly number[]): Node | und
   const scaled = x.dtype === 'f32' ? withConstant(b, x, 'mul') : undefined;
   if (scaled) return b.scale(b.sum(scaled.x, axes), scaled.c);
   const pad = operationOf(b, x, 'pad');
-  if (pad && pad.low.every((low, axis) => axes.includes(axis) || (low === 0 && pad.high[axis] === 0 && pad.interior[axis] === 0))) {
+  if (pad?.low.every((low, axis) => axes.includes(axis) || (low === 0 && pad.high[axis] === 0 && pad.interior[axis] === 0))) {
     return b.sum(x.inputs[0], axes);
   }
   return undefined;

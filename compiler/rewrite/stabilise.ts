@@ -263,7 +263,9 @@ function isNonNegative(x: Node, depth: number): boolean {
       return NON_NEGATIVE.has(operation.name) || (operation.name === 'stop' && every(inputs));
     case 'binary':
       if (operation.name === 'mul' && inputs[0] === inputs[1]) return true;
-      return ['add', 'mul', 'div', 'min'].includes(operation.name) ? every(inputs) : operation.name === 'max' && inputs.some((side) => isNonNegative(side, depth - 1));
+      return ['add', 'mul', 'div', 'min'].includes(operation.name)
+        ? every(inputs)
+        : operation.name === 'max' && inputs.some((side) => isNonNegative(side, depth - 1));
     case 'select':
       return every(inputs.slice(1));
     case 'sum':

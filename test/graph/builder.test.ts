@@ -3,7 +3,7 @@ import { Builder } from '../../compiler/graph/builder.js';
 import { interpret } from '../../compiler/graph/interpret.js';
 import type { GraphFunction, Node } from '../../compiler/graph/node.js';
 import { verify } from '../../compiler/graph/verify.js';
-import { environment, tensorOf, valueOf } from './numeric.js';
+import { environment, numbersOf, tensorOf } from './numeric.js';
 
 describe('builder', () => {
   it('shares equal nodes, whoever asks', () => {
@@ -47,7 +47,7 @@ describe('builder', () => {
     const b = new Builder();
     const x = b.input('x', [3, 1], 'f32');
     const inputs = { x: tensorOf([3, 1], [1, 2, 3]) };
-    expect(valueOf(b.broadcastTo(x, [2, 3, 2]), inputs)).toEqual([1, 1, 2, 2, 3, 3, 1, 1, 2, 2, 3, 3]);
+    expect(numbersOf(b.broadcastTo(x, [2, 3, 2]), inputs)).toEqual([1, 1, 2, 2, 3, 3, 1, 1, 2, 2, 3, 3]);
     expect(b.broadcastTo(x, [3, 1])).toBe(x);
     expect(() => b.broadcastTo(x, [2, 2])).toThrow('[3, 1] does not repeat to [2, 2]');
     expect(() => b.broadcastTo(x, [3])).toThrow('more axes');
@@ -81,7 +81,7 @@ describe('interpreter', () => {
     const b = new Builder();
     const x = b.input('x', [2, 3], 'f32');
     const inputs = { x: tensorOf([2, 3], [1, 2, 3, 4, 5, 6]) };
-    const value = (node: Node): number[] => valueOf(node, inputs);
+    const value = (node: Node): number[] => numbersOf(node, inputs);
     expect(value(b.permute(x, [1, 0]))).toEqual([1, 4, 2, 5, 3, 6]);
     expect(value(b.slice(x, [0, 0], [2, 3], [1, 2]))).toEqual([1, 3, 4, 6]);
     expect(value(b.pad(x, [0, 1], [1, 0], [0, 1]))).toEqual([0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 0, 0, 0, 0, 0]);
@@ -99,21 +99,21 @@ describe('interpreter', () => {
   it('integers wrap, casts clamp, modulo has the sign of the divisor, rounding is to even', () => {
     const b = new Builder();
     const i = (v: number, dtype: 'i32' | 'u32' = 'i32'): Node => b.constant(v, [], dtype);
-    expect(valueOf(b.binary('mul', i(65536), i(65537)))).toEqual([65536]);
-    expect(valueOf(b.binary('sub', i(0, 'u32'), i(1, 'u32')))).toEqual([4294967295]);
-    expect(valueOf(b.binary('div', i(-7), i(2)))).toEqual([-3]);
-    expect(valueOf(b.binary('mod', i(-7), i(3)))).toEqual([2]);
-    expect(valueOf(b.cast(b.constant(-3.7), 'i32'))).toEqual([-3]);
-    expect(valueOf(b.cast(b.constant(1e12), 'i32'))).toEqual([2147483647]);
-    expect(valueOf(b.cast(b.constant(-1), 'u32'))).toEqual([0]);
-    expect(valueOf(b.unary('round', b.input('r', [4], 'f32')), { r: tensorOf([4], [0.5, 1.5, -2.5, 2.4]) })).toEqual([0, 2, -2, 2]);
-    expect(valueOf(b.unary('finite', b.input('r', [3], 'f32')), { r: tensorOf([3], [1, Number.NaN, Number.POSITIVE_INFINITY]) })).toEqual([1, 0, 0]);
+    expect(numbersOf(b.binary('mul', i(65536), i(65537)))).toEqual([65536]);
+    expect(numbersOf(b.binary('sub', i(0, 'u32'), i(1, 'u32')))).toEqual([4294967295]);
+    expect(numbersOf(b.binary('div', i(-7), i(2)))).toEqual([-3]);
+    expect(numbersOf(b.binary('mod', i(-7), i(3)))).toEqual([2]);
+    expect(numbersOf(b.cast(b.constant(-3.7), 'i32'))).toEqual([-3]);
+    expect(numbersOf(b.cast(b.constant(1e12), 'i32'))).toEqual([2147483647]);
+    expect(numbersOf(b.cast(b.constant(-1), 'u32'))).toEqual([0]);
+    expect(numbersOf(b.unary('round', b.input('r', [4], 'f32')), { r: tensorOf([4], [0.5, 1.5, -2.5, 2.4]) })).toEqual([0, 2, -2, 2]);
+    expect(numbersOf(b.unary('finite', b.input('r', [3], 'f32')), { r: tensorOf([3], [1, Number.NaN, Number.POSITIVE_INFINITY]) })).toEqual([1, 0, 0]);
   });
 
   it('erf to 1e-14', () => {
     const b = new Builder();
     const x = b.input('x', [6], 'f32');
-    const values = valueOf(b.unary('erf', x), { x: tensorOf([6], [0, 0.5, 1, 2.9, 3.1, -6]) });
+    const values = numbersOf(b.unary('erf', x), { x: tensorOf([6], [0, 0.5, 1, 2.9, 3.1, -6]) });
     [0, 0.5204998778130465, 0.8427007929497149, 0.9999589021219005, 0.9999883513426328, -1].forEach((v, i) => {
       expect(values[i]).toBeCloseTo(v, 14);
     });
@@ -123,7 +123,9 @@ describe('interpreter', () => {
     const b = new Builder();
     const fn = (node: Node): GraphFunction => ({ name: 'run', outputs: [{ name: 'y', node }], stores: [] });
     expect(() => interpret(fn(b.field('x', [2], 'f32')), environment())).toThrow("no field 'x'");
-    expect(() => interpret(fn(b.input('x', [2], 'f32')), environment({ x: tensorOf([3], [1, 2, 3]) }))).toThrow('f32[3] (3 elements) in the environment and f32[2]');
+    expect(() => interpret(fn(b.input('x', [2], 'f32')), environment({ x: tensorOf([3], [1, 2, 3]) }))).toThrow(
+      'f32[3] (3 elements) in the environment and f32[2]',
+    );
   });
 
   it('stores what was computed from the values before', () => {
@@ -158,8 +160,26 @@ describe('verifier', () => {
 
   it('finds one name of two types, double outputs, stores of another shape', () => {
     const other = new Builder().input('x', [5], 'f32');
-    expect(() => verify(fn(y, { outputs: [{ name: 'a', node: y }, { name: 'b', node: other }] }))).toThrow("input 'x'");
-    expect(() => verify(fn(y, { outputs: [{ name: 'a', node: y }, { name: 'a', node: x }] }))).toThrow("two values for output 'a'");
+    expect(() =>
+      verify(
+        fn(y, {
+          outputs: [
+            { name: 'a', node: y },
+            { name: 'b', node: other },
+          ],
+        }),
+      ),
+    ).toThrow("input 'x'");
+    expect(() =>
+      verify(
+        fn(y, {
+          outputs: [
+            { name: 'a', node: y },
+            { name: 'a', node: x },
+          ],
+        }),
+      ),
+    ).toThrow("two values for output 'a'");
     const w = b.variable('w', [2], 'f32');
     expect(() => verify(fn(w, { stores: [{ variable: 'w', node: y }] }))).toThrow("is stored as f32[2, 3] to variable 'w', which is read as f32[2]");
   });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Builder } from '../../compiler/graph/builder.js';
 import { derivative } from '../../compiler/graph/derivative.js';
 import { type ConvAttrs, type Shape, size, topological } from '../../compiler/graph/node.js';
-import { derivativeErrors, generator, gradient, randomTensor, valueOf } from './numeric.js';
+import { derivativeErrors, generator, gradient, numbersOf, randomTensor } from './numeric.js';
 
 interface Case {
   readonly x: Shape;
@@ -72,7 +72,7 @@ describe('conv', () => {
       const random = generator(seed + 1000);
       const inputs = { x: randomTensor(c.x, random), w: randomTensor(c.w, random) };
       const expected = bruteForce(c, inputs.x.data, inputs.w.data);
-      valueOf(y, inputs).forEach((v, i) => {
+      numbersOf(y, inputs).forEach((v, i) => {
         expect(v).toBeCloseTo(expected[i], 12);
       });
     }
@@ -101,14 +101,20 @@ describe('conv', () => {
     const second = derivative(b, first, cotangents, [x, w, b.input('g', y.shape, 'f32')]);
     const operations = new Set(topological([...first, ...second]).map((n) => n.operation.op));
     expect([...operations].sort()).toEqual(['binary', 'conv', 'input', 'permute', 'reverse']);
-    expect(topological(second).filter((n) => n.operation.op === 'binary').every((n) => n.operation.op === 'binary' && n.operation.name === 'add')).toBe(true);
+    expect(
+      topological(second)
+        .filter((n) => n.operation.op === 'binary')
+        .every((n) => n.operation.op === 'binary' && n.operation.name === 'add'),
+    ).toBe(true);
   });
 
   it('refuses shapes that do not fit, naming them', () => {
     const b = new Builder();
     const attrs: ConvAttrs = { stride: [1], padding: [0], dilation: [1], inputDilation: [1], size: [3] };
     const x = b.input('x', [1, 1, 2, 5], 'f32');
-    expect(() => b.conv(x, b.input('w', [1, 4, 3, 3], 'f32'), attrs)).toThrow('conv takes [N, G, C, ...S] and [G, O, C, ...K], not [1, 1, 2, 5] and [1, 4, 3, 3]');
+    expect(() => b.conv(x, b.input('w', [1, 4, 3, 3], 'f32'), attrs)).toThrow(
+      'conv takes [N, G, C, ...S] and [G, O, C, ...K], not [1, 1, 2, 5] and [1, 4, 3, 3]',
+    );
     const w = b.input('v', [1, 4, 2, 3], 'f32');
     expect(() => b.conv(x, w, { ...attrs, stride: [0] })).toThrow('stride [0] must be integers of at least 1');
     expect(() => b.conv(x, w, { ...attrs, padding: [0, 0] })).toThrow('padding [0, 0] must have 1 entries');
@@ -121,6 +127,6 @@ describe('conv', () => {
     const y = b.conv(x, w, { stride: [1], padding: [-9], dilation: [1], inputDilation: [1], size: [3] });
     const [g] = gradient(b, b.sum(y, [0, 1, 2, 3]), [x]);
     const random = generator(1);
-    expect(valueOf(g, { x: randomTensor([1, 1, 1, 2], random), w: randomTensor([1, 1, 1, 2], random) })).toEqual([0, 0]);
+    expect(numbersOf(g, { x: randomTensor([1, 1, 1, 2], random), w: randomTensor([1, 1, 1, 2], random) })).toEqual([0, 0]);
   });
 });

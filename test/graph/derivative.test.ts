@@ -3,9 +3,9 @@ import { Builder } from '../../compiler/graph/builder.js';
 import { derivative } from '../../compiler/graph/derivative.js';
 import type { Node, Shape } from '../../compiler/graph/node.js';
 import { safeNorm } from '../../compiler/graph/norm.js';
-import { unaryRules } from '../../compiler/graph/ops/unary.js';
 import { binaryRules } from '../../compiler/graph/ops/binary.js';
-import { derivativeErrors, generator, gradient, randomTensor, tensorOf, valueOf } from './numeric.js';
+import { unaryRules } from '../../compiler/graph/ops/unary.js';
+import { derivativeErrors, generator, gradient, numbersOf, randomTensor, tensorOf } from './numeric.js';
 
 /** Derivatives of an expression of inputs a (and b), drawn from a range, against finite differences. */
 function check(shapes: readonly Shape[], make: (b: Builder, ...inputs: Node[]) => Node, low = -1, high = 1, seed = 1): void {
@@ -35,7 +35,16 @@ describe('derivatives against finite differences, first and second order', () =>
   for (const name of Object.keys(binaryRules) as (keyof typeof binaryRules)[]) {
     if (binaryRules[name].derivative === undefined) continue;
     it(name, () => {
-      check([[2, 3], [2, 3]], (b, x, y) => b.binary(name, b.scale(x, 1.7), y), 0.4, 1.3, 4);
+      check(
+        [
+          [2, 3],
+          [2, 3],
+        ],
+        (b, x, y) => b.binary(name, b.scale(x, 1.7), y),
+        0.4,
+        1.3,
+        4,
+      );
     });
   }
   it('select', () => check([[4], [4]], (b, x, y) => b.select(b.compare('lt', x, y), b.binary('mul', x, y), b.unary('exp', y))));
@@ -45,11 +54,25 @@ describe('derivatives against finite differences, first and second order', () =>
   it('permute', () => check([[2, 3, 4]], (b, x) => b.unary('sin', b.permute(x, [2, 0, 1]))));
   it('slice', () => check([[5, 4]], (b, x) => b.unary('sin', b.slice(x, [1, 0], [5, 3], [3, 2]))));
   it('pad', () => check([[2, 3]], (b, x) => b.unary('exp', b.pad(x, [1, 0], [2, 1], [0, 2]))));
-  it('concat', () => check([[2, 2], [2, 3]], (b, x, y) => b.unary('sin', b.concat([x, y, x], 1))));
+  it('concat', () =>
+    check(
+      [
+        [2, 2],
+        [2, 3],
+      ],
+      (b, x, y) => b.unary('sin', b.concat([x, y, x], 1)),
+    ));
   it('reverse', () => check([[2, 3]], (b, x) => b.binary('mul', x, b.reverse(x, [0, 1]))));
   it('sum', () => check([[2, 3, 4]], (b, x) => b.unary('sin', b.sum(x, [0, 2]))));
   it('max', () => check([[2, 3, 4]], (b, x) => b.unary('sin', b.max(x, [2, 0]))));
-  it('matmul', () => check([[2, 3, 4], [2, 4, 2]], (b, x, y) => b.matmul(b.unary('sin', x), y)));
+  it('matmul', () =>
+    check(
+      [
+        [2, 3, 4],
+        [2, 4, 2],
+      ],
+      (b, x, y) => b.matmul(b.unary('sin', x), y),
+    ));
   it('cast', () => check([[3]], (b, x) => b.unary('sin', b.cast(x, 'f32'))));
   it('norm', () => check([[2, 3]], (b, x) => safeNorm(b, x, [1])));
 });
@@ -65,7 +88,7 @@ describe('derivative', () => {
       [3, [0, 12, 27]],
     ] as const) {
       const [g] = gradient(b, b.sum(b.binary('pow', x, b.constant(exponent, [3])), [0]), [x]);
-      expect(valueOf(g, { x: tensorOf([3], [0, -2, 3]) }).map((v) => v + 0)).toEqual(expected);
+      expect(numbersOf(g, { x: tensorOf([3], [0, -2, 3]) }).map((v) => v + 0)).toEqual(expected);
     }
   });
 
@@ -74,9 +97,9 @@ describe('derivative', () => {
     const x = b.input('x', [3], 'f32');
     const zero = b.constant(0, [3]);
     const [g] = gradient(b, b.sum(b.binary('max', x, zero), [0]), [x]);
-    expect(valueOf(g, { x: tensorOf([3], [-1, 0, 2]) })).toEqual([0, 0.5, 1]);
+    expect(numbersOf(g, { x: tensorOf([3], [-1, 0, 2]) })).toEqual([0, 0.5, 1]);
     const [h] = gradient(b, b.max(x, [0]), [x]);
-    expect(valueOf(h, { x: tensorOf([3], [2, 1, 2]) })).toEqual([0.5, 0, 0.5]);
+    expect(numbersOf(h, { x: tensorOf([3], [2, 1, 2]) })).toEqual([0.5, 0, 0.5]);
   });
 
   it('of a ReLU written as select is 0 at 0', () => {
@@ -84,7 +107,7 @@ describe('derivative', () => {
     const x = b.input('x', [3], 'f32');
     const zero = b.fill(x, 0);
     const [g] = gradient(b, b.sum(b.select(b.compare('lt', zero, x), x, zero), [0]), [x]);
-    expect(valueOf(g, { x: tensorOf([3], [-1, 0, 2]) })).toEqual([0, 0, 1]);
+    expect(numbersOf(g, { x: tensorOf([3], [-1, 0, 2]) })).toEqual([0, 0, 1]);
   });
 
   it('of the norm is 0 at 0, to third order', () => {
@@ -93,10 +116,10 @@ describe('derivative', () => {
     let value = b.binary('mul', safeNorm(b, x, [0]), b.constant(3));
     for (let order = 0; order < 3; order++) {
       const [g] = gradient(b, value, [x]);
-      expect(valueOf(g, { x: tensorOf([4], [0, 0, 0, 0]) })).toEqual([0, 0, 0, 0]);
+      expect(numbersOf(g, { x: tensorOf([4], [0, 0, 0, 0]) })).toEqual([0, 0, 0, 0]);
       value = b.sum(b.binary('mul', g, b.constant(0.5 + order, [4])), [0]);
     }
-    expect(valueOf(safeNorm(b, x, [0]), { x: tensorOf([4], [0, Number.NaN, 0, 0]) })).toEqual([Number.NaN]);
+    expect(numbersOf(safeNorm(b, x, [0]), { x: tensorOf([4], [0, Number.NaN, 0, 0]) })).toEqual([Number.NaN]);
   });
 
   it('stops at stop, floor and comparisons; gives zeros where nothing reaches', () => {
@@ -104,7 +127,10 @@ describe('derivative', () => {
     const x = b.input('x', [2], 'f32');
     const y = b.input('y', [3], 'f32');
     const parts = [b.unary('stop', x), b.unary('floor', x), b.unary('sign', x), b.cast(b.compare('lt', x, b.fill(x, 0)), 'f32')];
-    const scalar = b.sum(parts.reduce((p, q) => b.binary('add', p, q)), [0]);
+    const scalar = b.sum(
+      parts.reduce((p, q) => b.binary('add', p, q)),
+      [0],
+    );
     const [gx, gy] = gradient(b, scalar, [x, y]);
     expect(gx.operation).toEqual({ op: 'constant', value: 0 });
     expect(gy.shape).toEqual([3]);
@@ -118,8 +144,8 @@ describe('derivative', () => {
     const y = b.sum(b.binary('mul', s, s), [0]);
     const [gs, gx] = gradient(b, y, [s, x]);
     const inputs = { x: tensorOf([2], [0.3, 1]) };
-    expect(valueOf(gs, inputs)).toEqual([2 * Math.sin(0.3), 2 * Math.sin(1)]);
-    expect(valueOf(gx, inputs)[0]).toBeCloseTo(Math.sin(0.6), 12);
+    expect(numbersOf(gs, inputs)).toEqual([2 * Math.sin(0.3), 2 * Math.sin(1)]);
+    expect(numbersOf(gx, inputs)[0]).toBeCloseTo(Math.sin(0.6), 12);
   });
 
   it('builds nothing for what is not asked', () => {

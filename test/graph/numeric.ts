@@ -31,7 +31,7 @@ export function environment(inputs: Record<string, Tensor> = {}, variables: Reco
   return { inputs: new Map(Object.entries(inputs)), variables: new Map(Object.entries(variables)), fields: new Map(), seed: 7n, counter: 0 };
 }
 
-export function valueOf(node: Node, inputs: Record<string, Tensor> = {}): number[] {
+export function numbersOf(node: Node, inputs: Record<string, Tensor> = {}): number[] {
   return [...(evaluate([node], environment(inputs)).get(node) as Tensor).data];
 }
 
@@ -53,7 +53,7 @@ export function finiteDifference(scalar: Node, inputs: Record<string, Tensor>, n
   const at = (i: number, delta: number): number => {
     const data = Float64Array.from(values);
     data[i] += delta;
-    return valueOf(scalar, { ...inputs, [name]: { ...inputs[name], data } })[0];
+    return numbersOf(scalar, { ...inputs, [name]: { ...inputs[name], data } })[0];
   };
   // Five points: the error is of fourth order in the step.
   return Array.from(values, (_, i) => (8 * (at(i, step) - at(i, -step)) - (at(i, 2 * step) - at(i, -2 * step))) / (12 * step));
@@ -80,16 +80,19 @@ export function derivativeErrors(b: Builder, output: Node, leaves: Record<string
   let first = 0;
   let second = 0;
   names.forEach((name, i) => {
-    first = Math.max(first, relativeError(valueOf(grads[i], inputs), finiteDifference(scalar, inputs, name, 1e-3)));
+    first = Math.max(first, relativeError(numbersOf(grads[i], inputs), finiteDifference(scalar, inputs, name, 1e-3)));
   });
-  const slope = grads.reduce<Node | undefined>((sum, g, i) => (sum === undefined ? weigh(b, g, 2 + i) : b.binary('add', sum, weigh(b, g, 2 + i))), undefined) as Node;
+  const slope = grads.reduce<Node | undefined>(
+    (sum, g, i) => (sum === undefined ? weigh(b, g, 2 + i) : b.binary('add', sum, weigh(b, g, 2 + i))),
+    undefined,
+  ) as Node;
   const curves = gradient(
     b,
     slope,
     names.map((n) => leaves[n]),
   );
   names.forEach((name, i) => {
-    second = Math.max(second, relativeError(valueOf(curves[i], inputs), finiteDifference(slope, inputs, name, 1e-3)));
+    second = Math.max(second, relativeError(numbersOf(curves[i], inputs), finiteDifference(slope, inputs, name, 1e-3)));
   });
   return { first, second };
 }

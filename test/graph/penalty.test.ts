@@ -3,7 +3,7 @@ import { Builder, type Rewrite } from '../../compiler/graph/builder.js';
 import type { Node } from '../../compiler/graph/node.js';
 import { safeNorm } from '../../compiler/graph/norm.js';
 import { rules } from '../../compiler/rewrite/rules.js';
-import { finiteDifference, generator, gradient, randomTensor, relativeError, valueOf } from './numeric.js';
+import { finiteDifference, generator, gradient, numbersOf, randomTensor, relativeError } from './numeric.js';
 
 const BATCH = 2;
 
@@ -37,7 +37,7 @@ function check(rewrite: Rewrite | undefined, penalty: (b: Builder, g: Node) => N
     names.map((n) => weights[n]),
   );
   names.forEach((name, i) => {
-    expect(relativeError(valueOf(grads[i], inputs), finiteDifference(loss, inputs, name, 1e-3)), name).toBeLessThan(1e-5);
+    expect(relativeError(numbersOf(grads[i], inputs), finiteDifference(loss, inputs, name, 1e-3)), name).toBeLessThan(1e-5);
   });
 }
 

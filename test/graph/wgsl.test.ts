@@ -4,8 +4,8 @@ import type { DType, Node } from '../../compiler/graph/node.js';
 import { unaryRules } from '../../compiler/graph/ops/unary.js';
 import { drawKey, uniform } from '../../compiler/graph/threefry.js';
 import { helpersOf, wgslConstant, wgslExpression, wgslHelpers } from '../../compiler/graph/wgsl.js';
-import { type GpuDevice, GPUBufferUsage, GPUMapMode, openDevice } from '../../runtime/device/open.js';
-import { tensorOf, valueOf } from './numeric.js';
+import { GPUBufferUsage, GPUMapMode, type GpuDevice, openDevice } from '../../runtime/device/open.js';
+import { numbersOf, tensorOf } from './numeric.js';
 
 /** Runs scalar expressions of `a` and `b` over lists of f32; every result as u32 or f32 bits in f32 words. */
 async function run(gpu: GpuDevice, texts: readonly string[], as: readonly number[], bs: readonly number[]): Promise<Float32Array[]> {
@@ -54,7 +54,9 @@ describe('WGSL expressions', () => {
   });
   afterAll(() => gpu.close());
 
-  const points = [0, 1e-6, 1e-3, 0.01, 0.0625, 0.1, 0.25, 0.3, 0.49, 0.5, 0.7, 0.9, 0.9999, 1, 1.0001, 1.1, 1.5, 2, 2.5, 3, 3.5, 5, 7.7, 12, 20, 40, 80].map(Math.fround);
+  const points = [0, 1e-6, 1e-3, 0.01, 0.0625, 0.1, 0.25, 0.3, 0.49, 0.5, 0.7, 0.9, 0.9999, 1, 1.0001, 1.1, 1.5, 2, 2.5, 3, 3.5, 5, 7.7, 12, 20, 40, 80].map(
+    Math.fround,
+  );
   const signed = [...points, ...points.map((p) => -p)];
 
   it('of one argument follow the interpreter', async () => {
@@ -70,7 +72,7 @@ describe('WGSL expressions', () => {
     );
     const tight = new Set(['expm1', 'log1p', 'log', 'tanh', 'sigmoid', 'softplus', 'sin', 'cos', 'abs', 'sign', 'sqrt', 'floor', 'round']);
     names.forEach((name, k) => {
-      const expected = valueOf(nodes[k], { a: tensorOf([signed.length], signed) });
+      const expected = numbersOf(nodes[k], { a: tensorOf([signed.length], signed) });
       expected.forEach((v, i) => {
         if (!Number.isFinite(v)) return;
         const error = Math.abs(results[k][i] - v);
@@ -93,7 +95,7 @@ describe('WGSL expressions', () => {
       small,
     );
     nodes.forEach((node, k) => {
-      valueOf(node, { a: tensorOf([small.length], small) }).forEach((v, i) => {
+      numbersOf(node, { a: tensorOf([small.length], small) }).forEach((v, i) => {
         expect(Math.abs(results[k][i] - v)).toBeLessThanOrEqual(1e-6 * Math.abs(v));
       });
     });
@@ -109,7 +111,12 @@ describe('WGSL expressions', () => {
     [...erf].forEach((v, i) => {
       expect(v).toBeCloseTo(Math.sign(far[i]), 6);
     });
-    const nan = await run(gpu, ['is_finite(a)', 'is_finite(b)', 'is_finite(sign_of(b))', 'is_finite(softplus_of(b))', 'is_finite(tanh_of(b))'], [1], [Number.NaN]);
+    const nan = await run(
+      gpu,
+      ['is_finite(a)', 'is_finite(b)', 'is_finite(sign_of(b))', 'is_finite(softplus_of(b))', 'is_finite(tanh_of(b))'],
+      [1],
+      [Number.NaN],
+    );
     expect(nan.map((r) => r[0])).toEqual([1, 0, 0, 0, 0]);
   });
 
@@ -130,7 +137,7 @@ describe('WGSL expressions', () => {
       right,
     );
     nodes.forEach((node, k) => {
-      valueOf(node, { a: tensorOf([pairs.length], left), b: tensorOf([pairs.length], right) }).forEach((v, i) => {
+      numbersOf(node, { a: tensorOf([pairs.length], left), b: tensorOf([pairs.length], right) }).forEach((v, i) => {
         if (!Number.isFinite(v)) return;
         expect(Math.abs(results[k][i] - v), `${JSON.stringify(node.operation)} of ${pairs[i]}`).toBeLessThanOrEqual(1e-5 + 1e-5 * Math.abs(v));
       });

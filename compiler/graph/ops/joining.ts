@@ -76,7 +76,9 @@ export const concat: Primitive<{ readonly op: 'concat'; readonly axis: number }>
     const result = empty(node.shape, node.dtype);
     const to = strides(node.shape);
     const starts = concatStarts(node.inputs, axis);
-    inputs.forEach((input, i) => copy(input.shape, result.data, { offset: starts[i] * to[axis], strides: to }, input.data, dense(input.shape)));
+    inputs.forEach((input, i) => {
+      copy(input.shape, result.data, { offset: starts[i] * to[axis], strides: to }, input.data, dense(input.shape));
+    });
     return result;
   },
 };

@@ -1,9 +1,10 @@
 /** Values that come from outside of the graph. */
+
+import { wgslConstant } from '../literal.js';
 import type { DType, Node } from '../node.js';
 import { expectAxes, expectInputs, expectShape, GraphError, type Primitive, sameShape, showShape, type Type } from '../primitive.js';
-import { empty, type Tensor, walkRows, dense } from '../tensor.js';
+import { dense, empty, type Tensor, walkRows } from '../tensor.js';
 import { drawKey, uniform } from '../threefry.js';
-import { wgslConstant } from '../literal.js';
 
 function given(what: string, inputs: readonly Node[], type: Partial<Type>, dtypes: readonly DType[]): Type {
   expectInputs(what, inputs, 0);
