@@ -52,7 +52,11 @@ export function compileRun(source: Source, net: string, options: CompileOptions 
   return compile(source, options, (e, items, identity) => assembleRun(e, items, net, span, { ...options, ...identity }));
 }
 
-function compile(source: Source, options: CompileOptions, build: (e: Elaborator, items: Items, identity: { name: string; hash: string }) => Module | undefined): Compiled {
+function compile(
+  source: Source,
+  options: CompileOptions,
+  build: (e: Elaborator, items: Items, identity: { name: string; hash: string }) => Module | undefined,
+): Compiled {
   const diagnostics = new Diagnostics();
   const spec = merge(parse(source, diagnostics), source, diagnostics, options);
   const { sources, scope } = loadPrelude();
@@ -79,7 +83,10 @@ function hashOf(spec: Spec, options: CompileOptions): string {
   const irrelevant = (key: string, value: unknown): boolean => key === 'span' || key === 'doc' || isSteps(value);
   const tree = JSON.stringify(spec, (key, value) => (irrelevant(key, value) ? undefined : value));
   const set = Object.entries(options.set ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-  return createHash('sha256').update(tree).update(JSON.stringify([set, options.batch ?? null])).digest('hex');
+  return createHash('sha256')
+    .update(tree)
+    .update(JSON.stringify([set, options.batch ?? null]))
+    .digest('hex');
 }
 
 function isSteps(value: unknown): boolean {

@@ -13,8 +13,8 @@ import { namesIn, needed } from './names.js';
 import { readSchedule, type Schedule, type UpdateLine } from './schedule.js';
 import { Scope } from './scope.js';
 import type { Items } from './spec.js';
-import { averageName, backward, evaluateBindings, flatAverageName, flatName, type Forward, forward, type Shared } from './update.js';
 import { typeOfExpr } from './types.js';
+import { averageName, backward, evaluateBindings, type Forward, flatAverageName, flatName, forward, type Shared } from './update.js';
 import { type ArgumentValue, describe, logicalShape, type NetValue, type TensorValue, tensor, type Value } from './values.js';
 
 export interface AssembleOptions {
@@ -44,15 +44,24 @@ export function assemble(e: Elaborator, items: Items, options: AssembleOptions):
     averaged = trained.averaged;
     train = trained.plan();
   }
-  const samples = items.samples.map((sample) => sampleFunction(e, sample, inputs, options, averaged, functions)).filter((s): s is SamplePlan => s !== undefined);
+  const samples = items.samples
+    .map((sample) => sampleFunction(e, sample, inputs, options, averaged, functions))
+    .filter((s): s is SamplePlan => s !== undefined);
   checkUncalled(e, items, inputs);
   if (e.diagnostics.failed) return undefined;
   variables.push(...restOf(e, variables));
   functions.unshift(initFunction(e, variables));
   return {
-    name: options.name, hash: options.hash, hyper: items.hyper, data: inputs.data,
+    name: options.name,
+    hash: options.hash,
+    hyper: items.hyper,
+    data: inputs.data,
     noises: [...inputs.noises.values()].map(({ name, shape }) => ({ name, shape })),
-    variables, functions, train, samples, layers: layersOf(e),
+    variables,
+    functions,
+    train,
+    samples,
+    layers: layersOf(e),
   };
 }
 
@@ -91,7 +100,8 @@ class Training {
       if (found) this.forwards.push({ line, forward: found });
     }
     for (const report of game.reports) {
-      if (report.player && !game.objectives.has(report.player.text)) e.fail(report.player.span, messages.unknownPlayer(report.player.text, [...game.objectives.keys()]));
+      if (report.player && !game.objectives.has(report.player.text))
+        e.fail(report.player.span, messages.unknownPlayer(report.player.text, [...game.objectives.keys()]));
     }
     this.checkBindings();
     if (e.diagnostics.failed) return;
@@ -102,7 +112,13 @@ class Training {
   private checkPlayers(): void {
     const { e, game, schedule } = this;
     for (const line of schedule.updates) {
-      if (!game.objectives.has(line.player)) e.fail(line.span, game.players.has(line.player) || this.items.nets.has(line.player) ? messages.noObjective(line.player) : messages.unknownPlayer(line.player, [...game.objectives.keys()]));
+      if (!game.objectives.has(line.player))
+        e.fail(
+          line.span,
+          game.players.has(line.player) || this.items.nets.has(line.player)
+            ? messages.noObjective(line.player)
+            : messages.unknownPlayer(line.player, [...game.objectives.keys()]),
+        );
     }
     for (const [player, line] of game.objectives) {
       if (!schedule.updates.some((u) => u.player === player)) e.fail(line.player.span, messages.neverTrained(player));
@@ -142,7 +158,13 @@ class Training {
     const { e, game, schedule } = this;
     const weights = [...e.declared.values()].filter((d) => d.kind === 'weight');
     const withWeights = new Set([...e.declared.values()].map((d) => d.owner));
-    const owner = owners(e, game, schedule.updates.map((u) => u.player), new Set(this.items.nets.keys()), e.callers);
+    const owner = owners(
+      e,
+      game,
+      schedule.updates.map((u) => u.player),
+      new Set(this.items.nets.keys()),
+      e.callers,
+    );
     for (const net of withWeights) {
       if (!owner.has(net) && net !== 'game') {
         const item = this.items.nets.get(net)?.item;
@@ -187,7 +209,8 @@ class Training {
           const objective = game.objectives.get(player);
           return objective !== undefined && (namesIn(objective.value).has(name) || needed(namesIn(objective.value), game.values).has(name));
         };
-        if ((update.times > 1 && usedBy(update.player)) || schedule.updates.slice(place + 1).some((later) => usedBy(later.player))) e.fail(line.span, messages.movedBeforeUse(name, update.player));
+        if ((update.times > 1 && usedBy(update.player)) || schedule.updates.slice(place + 1).some((later) => usedBy(later.player)))
+          e.fail(line.span, messages.movedBeforeUse(name, update.player));
       });
     }
   }
@@ -207,7 +230,11 @@ class Training {
     const { schedule, game } = this;
     const last = schedule.updates[schedule.updates.length - 1]?.player ?? '';
     return {
-      batch: schedule.batch, steps: schedule.steps, shared: this.sharedFunction && 'shared', init: 'init', sharedBatch: this.sharedBatch,
+      batch: schedule.batch,
+      steps: schedule.steps,
+      shared: this.sharedFunction && 'shared',
+      init: 'init',
+      sharedBatch: this.sharedBatch,
       updates: schedule.updates.map((u) => ({ player: u.player, entry: `update.${u.player}`, times: u.times })),
       reports: game.reports.map((r) => ({ name: r.name.text, player: r.player?.text ?? last })),
     };
@@ -220,8 +247,20 @@ function tensorsOf(value: Value): TensorValue[] {
 }
 
 /** `sample digit = G(z)`: the averaged weights where there are any, and `training` false. */
-function sampleFunction(e: Elaborator, item: Items['samples'][number], inputs: Inputs, options: AssembleOptions, averaged: ReadonlySet<string>, functions: GraphFunction[]): SamplePlan | undefined {
-  const once = evaluation('sample', { training: false, batch: options.sampleCount, fed: options.fed, readFrom: (name) => (averaged.has(name) ? averageName(name) : name) });
+function sampleFunction(
+  e: Elaborator,
+  item: Items['samples'][number],
+  inputs: Inputs,
+  options: AssembleOptions,
+  averaged: ReadonlySet<string>,
+  functions: GraphFunction[],
+): SamplePlan | undefined {
+  const once = evaluation('sample', {
+    training: false,
+    batch: options.sampleCount,
+    fed: options.fed,
+    readFrom: (name) => (averaged.has(name) ? averageName(name) : name),
+  });
   const value = e.within({ evaluation: once, frame: gameFrame('sample') }, () => e.force(evaluate(e, item.value, inputScope(e, inputs, e.scope))));
   if (value.kind === 'poison') return undefined;
   const outputs: { name: string; value: TensorValue }[] = [];
@@ -234,7 +273,9 @@ function sampleFunction(e: Elaborator, item: Items['samples'][number], inputs: I
   const name = `sample.${item.name.text}`;
   functions.push({ name, outputs: outputs.map((o) => ({ name: o.name, node: o.value.node })), stores: [] });
   return {
-    name: item.name.text, entry: name, count: options.sampleCount,
+    name: item.name.text,
+    entry: name,
+    count: options.sampleCount,
     outputs: outputs.map((o) => ({ name: o.name, type: o.value.type?.name, shape: logicalShape(o.value), range: o.value.type?.range })),
   };
 }
@@ -259,7 +300,11 @@ function typedArguments(e: Elaborator, net: NetValue, scope: Scope): ArgumentVal
     const name = param.name.text;
     const type = param.annotation && typeOfExpr(e, param.annotation, net.scope);
     if (param.annotation && !type) return undefined;
-    const value = type ? tensor(e.builder.input(name, [e.evaluation.batch, ...type.shape], type.dtype), true, type) : scope.lazy.has(name) ? scope.find(name) : undefined;
+    const value = type
+      ? tensor(e.builder.input(name, [e.evaluation.batch, ...type.shape], type.dtype), true, type)
+      : scope.lazy.has(name)
+        ? scope.find(name)
+        : undefined;
     if (!value) return undefined;
     args.push({ name, value, span: param.span });
   }
@@ -269,7 +314,9 @@ function typedArguments(e: Elaborator, net: NetValue, scope: Scope): ArgumentVal
 /** Variables that no player moves: states, optimizers' states, weights of nets that only a sample calls. */
 function restOf(e: Elaborator, grouped: readonly Variable[]): Variable[] {
   const known = new Set(grouped.map((v) => v.name));
-  return [...e.declared.values()].filter((d) => !known.has(d.name)).map((d) => ({ name: d.name, kind: d.kind, player: d.kind === 'optimizer' ? d.owner : undefined, shape: d.shape, dtype: d.dtype }));
+  return [...e.declared.values()]
+    .filter((d) => !known.has(d.name))
+    .map((d) => ({ name: d.name, kind: d.kind, player: d.kind === 'optimizer' ? d.owner : undefined, shape: d.shape, dtype: d.dtype }));
 }
 
 /** First values: drawn by seed and path. An average starts at its weight. */
@@ -291,5 +338,5 @@ export function layersOf(e: Elaborator): Module['layers'] {
     while (path.includes('.') && !e.layers.has(path)) path = path.slice(0, path.lastIndexOf('.'));
     own.set(path, (own.get(path) ?? 0) + size(variable.shape));
   }
-  return [...e.layers.values()].map((layer) => ({ ...layer, parameters: own.get(layer.path) ?? 0 })).sort((a, b) => (a.path < b.path && b.path.startsWith(`${a.path}.`) ? -1 : 0));
+  return [...e.layers.values()].map((layer) => ({ ...layer, parameters: own.get(layer.path) ?? 0 }));
 }

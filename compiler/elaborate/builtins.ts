@@ -41,7 +41,10 @@ export class Bound {
 
 /** `define('x, axis?, ...rest', f)`: binds arguments to those names, reports what does not fit, then calls `f`. */
 function define(form: string, apply: (e: Elaborator, args: Bound) => Value): Builtin {
-  const params = form.split(',').map((p) => p.trim()).filter((p) => p.length > 0);
+  const params = form
+    .split(',')
+    .map((p) => p.trim())
+    .filter((p) => p.length > 0);
   const variadic = params.find((p) => p.startsWith('...'));
   const named = params.filter((p) => !p.startsWith('...')).map((p) => p.replace('?', ''));
   const placed = variadic ? named.slice(0, params.indexOf(variadic)) : named;
@@ -67,7 +70,26 @@ function define(form: string, apply: (e: Elaborator, args: Bound) => Value): Bui
   };
 }
 
-const unary: readonly UnaryName[] = ['abs', 'sign', 'exp', 'expm1', 'log', 'log1p', 'sqrt', 'rsqrt', 'sin', 'cos', 'tanh', 'sigmoid', 'softplus', 'erf', 'floor', 'ceil', 'round', 'stop'];
+const unary: readonly UnaryName[] = [
+  'abs',
+  'sign',
+  'exp',
+  'expm1',
+  'log',
+  'log1p',
+  'sqrt',
+  'rsqrt',
+  'sin',
+  'cos',
+  'tanh',
+  'sigmoid',
+  'softplus',
+  'erf',
+  'floor',
+  'ceil',
+  'round',
+  'stop',
+];
 
 /** `max(a, b)` compares element by element; `max(x)` and `max(x, axis: 0)` reduce. */
 function extreme(name: 'max' | 'min'): Builtin {
@@ -133,9 +155,27 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ['mean', define('x, axis?, axes?, keep?', reduction('mean'))],
   ['norm', define('x, axis?, axes?, keep?', reduction('norm'))],
   ['dim', define('x, axis', dimension)],
-  ['shape', define('x', tensorFact((shape) => list(shape.map((n) => number(n)))))],
-  ['rank', define('x', tensorFact((shape) => number(shape.length)))],
-  ['size', define('x', tensorFact((shape) => number(shape.reduce((a, b) => a * b, 1))))],
+  [
+    'shape',
+    define(
+      'x',
+      tensorFact((shape) => list(shape.map((n) => number(n)))),
+    ),
+  ],
+  [
+    'rank',
+    define(
+      'x',
+      tensorFact((shape) => number(shape.length)),
+    ),
+  ],
+  [
+    'size',
+    define(
+      'x',
+      tensorFact((shape) => number(shape.reduce((a, b) => a * b, 1))),
+    ),
+  ],
   ['len', define('list', lengthOf)],
   ['range', define('from, to?', range)],
   ['product', define('list', product)],

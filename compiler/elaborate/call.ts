@@ -1,6 +1,7 @@
 /** Calls of nets, blocks, functions and partial calls: arguments to parameters, and a frame for each use. */
 import type { BlockItem, Expr, NetItem } from '../../grammar/ast.js';
 import type { Span } from '../../grammar/source.js';
+import type { Shape } from '../graph/node.js';
 import { builtins } from './builtins.js';
 import { drawPath } from './draw.js';
 import type { Elaborator } from './elaborator.js';
@@ -8,18 +9,7 @@ import { evaluate, run } from './evaluate.js';
 import * as messages from './messages.js';
 import { type Frame, numbered, Scope } from './scope.js';
 import { typeOfExpr, typeOfResult } from './types.js';
-import {
-  type ArgumentValue,
-  type BlockValue,
-  type CallableValue,
-  describe,
-  logicalShape,
-  type NetValue,
-  POISON,
-  type TensorValue,
-  tensor,
-  type Value,
-} from './values.js';
+import { type ArgumentValue, type BlockValue, type CallableValue, describe, logicalShape, type NetValue, POISON, tensor, type Value } from './values.js';
 
 const DEEPEST = 64;
 
@@ -73,8 +63,9 @@ export function callBlock(e: Elaborator, block: BlockValue, args: readonly Argum
   };
   const scope = new Scope(block.scope);
   if (!bindParameters(e, item, args, span, scope, frame)) return POISON;
+  noteLayer(e, frame, args);
   const result = e.within({ frame }, () => run(e, item.body, scope));
-  record(e, frame, args, result);
+  noteOutput(e, frame, result);
   return finish(e, 'block', item, result);
 }
 
@@ -102,11 +93,12 @@ export function callNet(e: Elaborator, net: NetValue, args: readonly ArgumentVal
   };
   const scope = new Scope(net.scope);
   if (!bindParameters(e, item, args, span, scope, frame)) return POISON;
+  noteLayer(e, frame, args);
   const result = e.within({ frame }, () => {
     checkParameterTypes(e, item, scope);
     return declaredResult(e, item, run(e, item.body, scope), scope);
   });
-  record(e, frame, args, result);
+  noteOutput(e, frame, result);
   return finish(e, 'net', item, result);
 }
 
@@ -191,11 +183,14 @@ function declaredResult(e: Elaborator, item: NetItem, given: Value, scope: Scope
   return tensor(result.node, result.batched, type);
 }
 
-/** Notes a use that the user wrote, for `inspect`. */
-function record(e: Elaborator, frame: Frame, args: readonly ArgumentValue[], result: Value): void {
+function shapesIn(value: Value): Shape[] {
+  if (value.kind === 'tensor') return [logicalShape(value)];
+  return value.kind === 'record' ? [...value.fields.values()].flatMap(shapesIn) : [];
+}
+
+/** Notes a use that the user wrote, for `inspect`, before the uses inside it. */
+function noteLayer(e: Elaborator, frame: Frame, args: readonly ArgumentValue[]): void {
   if (!frame.net || frame.optimizer || !frame.callSpan || e.preludeSources.has(frame.callSpan.source) || e.layers.has(frame.weightPath)) return;
-  const shapes = (value: Value): readonly TensorValue[] =>
-    value.kind === 'tensor' ? [value] : value.kind === 'record' ? [...value.fields.values()].flatMap(shapes) : [];
   let depth = 0;
   for (let f = frame.caller; f; f = f.caller) if (f.kind !== 'game') depth++;
   e.layers.set(frame.weightPath, {
@@ -203,7 +198,12 @@ function record(e: Elaborator, frame: Frame, args: readonly ArgumentValue[], res
     block: frame.name,
     depth,
     parameters: 0,
-    inputs: args.flatMap((a) => shapes(a.value)).map(logicalShape),
-    output: shapes(result).map(logicalShape),
+    inputs: args.flatMap((a) => shapesIn(a.value)),
+    output: [],
   });
+}
+
+function noteOutput(e: Elaborator, frame: Frame, result: Value): void {
+  const layer = e.layers.get(frame.weightPath);
+  if (layer && layer.output.length === 0) e.layers.set(frame.weightPath, { ...layer, output: shapesIn(result) });
 }

@@ -6,7 +6,7 @@ import type { Bound } from './builtins.js';
 import { call } from './call.js';
 import type { Elaborator } from './elaborator.js';
 import * as messages from './messages.js';
-import { list, POISON, tensor, type TensorValue, type Value } from './values.js';
+import { list, POISON, type TensorValue, tensor, type Value } from './values.js';
 
 /** The derivative of the sum of `y` over everything, shaped like `x`; of each, where `x` is a list. */
 export function differentiate(e: Elaborator, args: Bound): Value {
@@ -23,7 +23,12 @@ export function differentiate(e: Elaborator, args: Bound): Value {
   const reached = new Set(topological([y.node]));
   if (wanted.some((x) => !reached.has(x.node))) return e.fail(args.call.span, messages.gradUnreached());
   const of = asFloat(e, y.node);
-  const nodes = derivative(e.builder, [of], [e.builder.constant(1, of.shape)], wanted.map((x) => x.node));
+  const nodes = derivative(
+    e.builder,
+    [of],
+    [e.builder.constant(1, of.shape)],
+    wanted.map((x) => x.node),
+  );
   const results = nodes.map((node, i) => tensor(node, wanted[i].batched));
   return target.kind === 'list' ? list(results) : results[0];
 }
@@ -33,6 +38,10 @@ export function freshDraw(e: Elaborator, args: Bound): Value {
   const value = args.value('draw');
   if (value.kind === 'draw') return call(e, value.callee, value.args, args.call.span);
   const source = value.kind === 'tensor' ? e.noises.find((noise) => noise.current === value) : undefined;
-  if (!source) return e.fail(args.span('draw'), messages.unsupported('`fresh` makes a second draw, and this is not a draw', 'give it the name of a noise or of a `normal(...)` or `uniform(...)`'));
+  if (!source)
+    return e.fail(
+      args.span('draw'),
+      messages.unsupported('`fresh` makes a second draw, and this is not a draw', 'give it the name of a noise or of a `normal(...)` or `uniform(...)`'),
+    );
   return source.redraw();
 }

@@ -1,8 +1,8 @@
 /** Expressions and statements: the tree is evaluated, and what is not static becomes nodes of the graph. */
 import type { Argument, Body, Expr, ForStatement, IfExpr, RequireStatement, Statement, StateStatement, WeightStatement } from '../../grammar/ast.js';
 import type { Span } from '../../grammar/source.js';
-import { GraphError } from '../graph/primitive.js';
 import { size } from '../graph/node.js';
+import { GraphError } from '../graph/primitive.js';
 import { binary, elementwise, toTensor } from './arithmetic.js';
 import { call } from './call.js';
 import { initialNode } from './draw.js';

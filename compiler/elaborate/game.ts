@@ -42,7 +42,11 @@ export function readGame(e: Elaborator, item: GameItem): Game {
         break;
       }
       case 'report':
-        if (reports.some((r) => r.name.text === line.name.text)) e.fail(line.name.span, messages.declaredTwice('report', line.name.text, { message: 'first here', span: reports.find((r) => r.name.text === line.name.text)?.span }));
+        if (reports.some((r) => r.name.text === line.name.text))
+          e.fail(
+            line.name.span,
+            messages.declaredTwice('report', line.name.text, { message: 'first here', span: reports.find((r) => r.name.text === line.name.text)?.span }),
+          );
         else reports.push(line);
         break;
       case 'state':
@@ -71,7 +75,13 @@ function unique<T extends GameLine>(e: Elaborator, into: Map<string, T>, name: N
  * Who moves each net: as `player G = G, Words` says; else the player of its name; else the one player through whose nets alone it is
  * reached. `callers` is what the evaluation saw. A net without owner is absent.
  */
-export function owners(e: Elaborator, game: Game, players: Iterable<string>, nets: ReadonlySet<string>, callers: ReadonlyMap<string, ReadonlySet<string>>): Map<string, string> {
+export function owners(
+  e: Elaborator,
+  game: Game,
+  players: Iterable<string>,
+  nets: ReadonlySet<string>,
+  callers: ReadonlyMap<string, ReadonlySet<string>>,
+): Map<string, string> {
   const owner = new Map<string, string>();
   for (const [player, line] of game.players) {
     for (const net of line.nets) {

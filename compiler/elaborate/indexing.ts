@@ -55,7 +55,12 @@ export function indexTensor(e: Elaborator, target: Value, expr: IndexExpr, scope
   return tensor(e.builder.reshape(e.builder.slice(target.node, start, stop, step), result), target.batched);
 }
 
-function sliceBounds(e: Elaborator, item: Extract<IndexExpr['items'][number], { kind: 'slice' }>, length: number, scope: Scope): { from: number; to: number; step: number } | undefined {
+function sliceBounds(
+  e: Elaborator,
+  item: Extract<IndexExpr['items'][number], { kind: 'slice' }>,
+  length: number,
+  scope: Scope,
+): { from: number; to: number; step: number } | undefined {
   const read = (expr: typeof item.from, otherwise: number): number | undefined => (expr ? integerOf(e, evaluate(e, expr, scope), expr.span) : otherwise);
   const from = read(item.from, 0);
   const to = read(item.to, length);
@@ -83,7 +88,12 @@ function indexList(e: Elaborator, items: readonly Value[], expr: IndexExpr, scop
   return items[at] ?? e.fail(item.span, messages.indexOutside(index, items.length));
 }
 
-function sliceListBounds(e: Elaborator, item: Extract<IndexExpr['items'][number], { kind: 'slice' }>, length: number, scope: Scope): { from: number; to: number } | undefined {
+function sliceListBounds(
+  e: Elaborator,
+  item: Extract<IndexExpr['items'][number], { kind: 'slice' }>,
+  length: number,
+  scope: Scope,
+): { from: number; to: number } | undefined {
   const from = item.from ? integerOf(e, evaluate(e, item.from, scope), item.from.span) : 0;
   const to = item.to ? integerOf(e, evaluate(e, item.to, scope), item.to.span) : length;
   return from === undefined || to === undefined ? undefined : { from: from < 0 ? from + length : from, to: to < 0 ? to + length : to };

@@ -40,14 +40,20 @@ export function readInputs(e: Elaborator, data: DataItem | undefined, noiseItems
     if (optional && optional.kind !== 'number') e.fail((field.optional ?? field).span, messages.notNumber(describe(optional)));
     fields.set(field.name.text, type);
     requests.push({
-      name: field.name.text, type: type.name, shape: type.shape, args: type.args, storage: storageOf(type), range: type.range,
+      name: field.name.text,
+      type: type.name,
+      shape: type.shape,
+      args: type.args,
+      storage: storageOf(type),
+      range: type.range,
       optional: optional?.kind === 'number' ? optional.value : undefined,
     });
   }
   for (const item of noiseItems) {
     const noise = readNoise(e, item);
     if (!noise) continue;
-    if (noises.has(noise.name) || fields.has(noise.name)) e.fail(item.name.span, messages.declaredTwice('noise', noise.name, { message: 'first here', span: noises.get(noise.name)?.item.span ?? data?.span }));
+    if (noises.has(noise.name) || fields.has(noise.name))
+      e.fail(item.name.span, messages.declaredTwice('noise', noise.name, { message: 'first here', span: noises.get(noise.name)?.item.span ?? data?.span }));
     else noises.set(noise.name, noise);
   }
   return { data: data && { name: data.name.text, ...readOrigin(e, data), fields: requests }, fields, noises };

@@ -6,7 +6,7 @@ import { drawPath, uniformNode } from './draw.js';
 import type { Elaborator } from './elaborator.js';
 import * as messages from './messages.js';
 import { axisOf, integerOf, perAxis, shapeOf, sizeOf } from './sizes.js';
-import { type ArgumentValue, describe, list, logicalShape, number, POISON, tensor, type TensorValue, type Value } from './values.js';
+import { type ArgumentValue, describe, list, logicalShape, number, POISON, type TensorValue, tensor, type Value } from './values.js';
 
 function tensorArgument(e: Elaborator, args: Bound, name: string): TensorValue | undefined {
   return toTensor(e, args.value(name), args.span(name));
@@ -28,7 +28,10 @@ export function where(e: Elaborator, args: Bound): Value {
   if (!aligned) return e.fail(args.call.span, messages.shapesDiffer('where', [c, a, b].map(logicalShape)));
   const [test, x, y] = aligned.nodes;
   const same = x.dtype === y.dtype;
-  return tensor(e.builder.select(test.dtype === 'bool' ? test : e.builder.cast(test, 'bool'), same ? x : asFloat(e, x), same ? y : asFloat(e, y)), aligned.batched);
+  return tensor(
+    e.builder.select(test.dtype === 'bool' ? test : e.builder.cast(test, 'bool'), same ? x : asFloat(e, x), same ? y : asFloat(e, y)),
+    aligned.batched,
+  );
 }
 
 where.extreme = (e: Elaborator, name: 'max' | 'min', args: Bound): Value => {
@@ -106,7 +109,8 @@ export function concat(e: Elaborator, args: Bound): Value {
   const rank = shapes[0].length;
   const axis = axisOf(e, args.optional('axis') ?? number(0), rank, args.span('axis'));
   if (axis === undefined) return POISON;
-  if (shapes.some((s) => s.length !== rank || s.some((length, i) => i !== axis && length !== shapes[0][i]))) return e.fail(args.call.span, messages.concatShapes(axis, shapes));
+  if (shapes.some((s) => s.length !== rank || s.some((length, i) => i !== axis && length !== shapes[0][i])))
+    return e.fail(args.call.span, messages.concatShapes(axis, shapes));
   const batched = items.some((t) => t.batched);
   const float = items.some((t) => t.node.dtype === 'f32');
   const nodes = items.map((t) => {
@@ -152,7 +156,8 @@ export function expandTo(e: Elaborator, args: Bound): Value {
   const shape = shapeOf(e, list(flat(args.rest).map((a) => a.value)), args.call.span);
   if (!x || !shape) return POISON;
   const own = logicalShape(x);
-  if (own.length > shape.length || own.some((length, i) => length !== 1 && length !== shape[shape.length - own.length + i])) return e.fail(args.call.span, messages.cannotBroadcast('expand', own, shape));
+  if (own.length > shape.length || own.some((length, i) => length !== 1 && length !== shape[shape.length - own.length + i]))
+    return e.fail(args.call.span, messages.cannotBroadcast('expand', own, shape));
   return tensor(expand(e, x, shape, x.batched), x.batched);
 }
 
@@ -230,7 +235,9 @@ export function convolve(e: Elaborator, args: Bound): Value {
   if (sx[0] % groups !== 0 || sw[0] % groups !== 0) return wrong(`${groups} groups must divide ${sx[0]} input and ${sw[0]} output channels`);
   if (sw[1] * groups !== sx[0]) return wrong(`the kernel reads ${sw[1] * groups} channels, and the input has ${sx[0]}`);
   const given = args.optional('size');
-  const size = given ? perAxis(e, given, n, args.span('size')) : stride.map((s, i) => Math.floor(((sx[i + 1] - 1) * inputDilation[i] + 1 + padding[i][0] + padding[i][1] - ((sw[i + 2] - 1) * dilation[i] + 1)) / s) + 1);
+  const size = given
+    ? perAxis(e, given, n, args.span('size'))
+    : stride.map((s, i) => Math.floor(((sx[i + 1] - 1) * inputDilation[i] + 1 + padding[i][0] + padding[i][1] - ((sw[i + 2] - 1) * dilation[i] + 1)) / s) + 1);
   if (!size) return POISON;
   if (size.some((length) => length < 1)) return wrong('the kernel does not fit into the padded input');
   const g = e.builder;

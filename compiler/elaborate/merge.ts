@@ -18,12 +18,27 @@ export function merge(spec: Spec, source: Source, diagnostics: Diagnostics, opti
   const chosen = variants.find((v) => v.name.text === options.variant);
   if (!chosen) {
     const text = options.variant;
-    report(diagnostics, { source: { name: '--variant', text }, start: 0, end: text.length }, messages.unknownVariant(text, variants.map((v) => v.name.text)));
+    report(
+      diagnostics,
+      { source: { name: '--variant', text }, start: 0, end: text.length },
+      messages.unknownVariant(
+        text,
+        variants.map((v) => v.name.text),
+      ),
+    );
     return whole;
   }
   const values: HyperItem[] = chosen.values.map(({ name, value }) => ({ kind: 'hyper', span: name.span, name, value }));
   for (const value of values) {
-    if (!whole.items.some((item) => item.kind === 'hyper' && item.name.text === value.name.text)) report(diagnostics, value.span, messages.unknownHyper(value.name.text, whole.items.flatMap((item) => (item.kind === 'hyper' ? [item.name.text] : []))));
+    if (!whole.items.some((item) => item.kind === 'hyper' && item.name.text === value.name.text))
+      report(
+        diagnostics,
+        value.span,
+        messages.unknownHyper(
+          value.name.text,
+          whole.items.flatMap((item) => (item.kind === 'hyper' ? [item.name.text] : [])),
+        ),
+      );
   }
   return { ...whole, items: overlay(whole.items, [...values, ...chosen.items]) };
 }
@@ -47,7 +62,13 @@ function withParents(spec: Spec, source: Source, diagnostics: Diagnostics, optio
     }
     items = overlay(items, withParents(parse(parent, diagnostics), parent, diagnostics, options, new Set([...seen, parent.name])).items);
   }
-  return { ...spec, items: overlay(items, spec.items.filter((item) => item.kind !== 'extends')) };
+  return {
+    ...spec,
+    items: overlay(
+      items,
+      spec.items.filter((item) => item.kind !== 'extends'),
+    ),
+  };
 }
 
 /** What is replaced as a whole has a key; games and train blocks are merged line by line; the rest is added. */
@@ -60,9 +81,12 @@ function keyOf(item: Item): string | undefined {
     case 'sample':
     case 'variant':
     case 'judge':
-    case 'metric': return `${item.kind === 'block' ? 'net' : item.kind} ${item.name.text}`;
-    case 'data': return 'data';
-    default: return undefined;
+    case 'metric':
+      return `${item.kind === 'block' ? 'net' : item.kind} ${item.name.text}`;
+    case 'data':
+      return 'data';
+    default:
+      return undefined;
   }
 }
 
@@ -72,7 +96,9 @@ function overlay(parent: readonly Item[], child: readonly Item[]): Item[] {
   const taken = new Set<number>();
   for (const item of child) {
     const key = keyOf(item);
-    const at = parent.findIndex((p, i) => !taken.has(i) && (item.kind === 'game' || item.kind === 'train' ? p.kind === item.kind : key !== undefined && keyOf(p) === key));
+    const at = parent.findIndex(
+      (p, i) => !taken.has(i) && (item.kind === 'game' || item.kind === 'train' ? p.kind === item.kind : key !== undefined && keyOf(p) === key),
+    );
     if (at < 0) {
       result.push(item);
       continue;
@@ -87,7 +113,8 @@ function overlay(parent: readonly Item[], child: readonly Item[]): Item[] {
 }
 
 function mergeGame(parent: GameItem, child: GameItem): GameItem {
-  const key = (line: GameLine): string => (line.kind === 'objective' ? `objective ${line.player.text}` : line.kind === 'require' ? `require ${line.span.start}` : `${line.kind} ${line.name.text}`);
+  const key = (line: GameLine): string =>
+    line.kind === 'objective' ? `objective ${line.player.text}` : line.kind === 'require' ? `require ${line.span.start}` : `${line.kind} ${line.name.text}`;
   return { ...child, lines: mergeLines(parent.lines, child.lines, key) };
 }
 

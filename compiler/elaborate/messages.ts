@@ -332,8 +332,27 @@ export const batchedObjective = (player: string): Problem => ({
   help: 'average over examples: `E[...]`',
 });
 export const unusedBinding = (name: string): Problem => ({ code: 'GAN4024', message: `nothing reads \`${name}\``, label: 'never used' });
-export const averageDecay = (what: string): Problem => ({ code: 'GAN4025', message: `the decay of an average is a number from 0 to below 1, and this is ${what}`, help: 'such as `average 0.999`' });
-export const updatedTwice = (player: string): Problem => ({ code: 'GAN4026', message: `${player} has two lines in \`train\``, help: `for several updates in a row write \`${player} with ..., times 5\`` });
-export const sampleValue = (what: string): Problem => ({ code: 'GAN4027', message: `a sample is a value for each example, or a record of them, and this is ${what}` });
-export const unownedInSample = (net: string): Problem => ({ code: 'GAN4028', message: `no player moves net \`${net}\`: it keeps its first weights`, label: 'never trained' });
-export const unknownVariant = (name: string, known: readonly string[]): Problem => ({ code: 'GAN4029', message: `this spec has no variant \`${name}\``, help: meant(name, known) ?? (known.length > 0 ? `its variants are ${names(known)}` : 'it declares none') });
+export const averageDecay = (what: string): Problem => ({
+  code: 'GAN4025',
+  message: `the decay of an average is a number from 0 to below 1, and this is ${what}`,
+  help: 'such as `average 0.999`',
+});
+export const updatedTwice = (player: string): Problem => ({
+  code: 'GAN4026',
+  message: `${player} has two lines in \`train\``,
+  help: `for several updates in a row write \`${player} with ..., times 5\``,
+});
+export const sampleValue = (what: string): Problem => ({
+  code: 'GAN4027',
+  message: `a sample is a value for each example, or a record of them, and this is ${what}`,
+});
+export const unownedInSample = (net: string): Problem => ({
+  code: 'GAN4028',
+  message: `no player moves net \`${net}\`: it keeps its first weights`,
+  label: 'never trained',
+});
+export const unknownVariant = (name: string, known: readonly string[]): Problem => ({
+  code: 'GAN4029',
+  message: `this spec has no variant \`${name}\``,
+  help: meant(name, known) ?? (known.length > 0 ? `its variants are ${names(known)}` : 'it declares none'),
+});

@@ -34,7 +34,11 @@ export function needed(roots: Iterable<string>, bindings: ReadonlyMap<string, Ex
  * The names in a tree by which something is differentiated: the second argument of `grad`, or an argument that a block hands on to it.
  * `parametersOf` gives a called block's parameters and body.
  */
-export function differentiated(tree: unknown, parametersOf: (name: string) => { params: readonly string[]; body: unknown } | undefined, within: ReadonlySet<string> = new Set()): Set<string> {
+export function differentiated(
+  tree: unknown,
+  parametersOf: (name: string) => { params: readonly string[]; body: unknown } | undefined,
+  within: ReadonlySet<string> = new Set(),
+): Set<string> {
   const found = new Set<string>();
   const add = (value: Expr | undefined): void => {
     if (value?.kind === 'name') found.add(value.name);
@@ -55,7 +59,8 @@ export function differentiated(tree: unknown, parametersOf: (name: string) => { 
     if (!value || typeof value !== 'object') return;
     const node = value as Partial<Expr>;
     if (node.kind === 'call' && node.callee?.kind === 'name') visitCall(node.callee.name, node.args ?? []);
-    if (node.kind === 'pipe' && node.left && node.right?.kind === 'call' && node.right.callee.kind === 'name') visitCall(node.right.callee.name, [{ value: node.left }, ...node.right.args]);
+    if (node.kind === 'pipe' && node.left && node.right?.kind === 'call' && node.right.callee.kind === 'name')
+      visitCall(node.right.callee.name, [{ value: node.left }, ...node.right.args]);
     for (const [key, inner] of Object.entries(value)) if (key !== 'span') walk(inner);
   };
   walk(tree);

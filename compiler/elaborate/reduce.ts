@@ -1,12 +1,12 @@
 /** Reductions: per example over all axes unless named; `axis: batch` and `E` take the batch away. */
 import type { Span } from '../../grammar/source.js';
-import { safeNorm } from '../graph/norm.js';
 import type { Node } from '../graph/node.js';
+import { safeNorm } from '../graph/norm.js';
 import { asFloat, toTensor } from './arithmetic.js';
 import type { Bound } from './builtins.js';
 import type { Elaborator } from './elaborator.js';
 import { axisOf } from './sizes.js';
-import { bool, logicalShape, NONE, number, POISON, tensor, type TensorValue, type Value } from './values.js';
+import { bool, logicalShape, NONE, number, POISON, type TensorValue, tensor, type Value } from './values.js';
 
 type Reduce = (e: Elaborator, node: Node, axes: readonly number[]) => Node;
 
@@ -35,7 +35,14 @@ export function meanOfAll(e: Elaborator, given: Value, span: Span): Value {
   const t = toTensor(e, value, span);
   if (!t) return POISON;
   const node = asFloat(e, t.node);
-  return tensor(mean(e, node, node.shape.map((_, i) => i)), false);
+  return tensor(
+    mean(
+      e,
+      node,
+      node.shape.map((_, i) => i),
+    ),
+    false,
+  );
 }
 
 /** `sum(x)`, `mean(x, axis: 0)`, `max(x, axes: [1, 2], keep: true)`, `mean(x, axes: [batch, 1])`. */
@@ -93,4 +100,3 @@ function reduceTensor(e: Elaborator, name: string, t: TensorValue, args: Bound):
   const shape = node.shape.flatMap((length, i) => (axes.has(i) ? (t.batched && i === 0 ? [] : [1]) : [length]));
   return tensor(e.builder.reshape(reduced, shape), batched);
 }
-

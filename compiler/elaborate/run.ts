@@ -49,7 +49,16 @@ export function assembleRun(e: Elaborator, items: Items, netName: string, netSpa
   if (e.diagnostics.failed) return undefined;
   const variables: Variable[] = [...e.declared.values()].map((d) => ({ name: d.name, kind: d.kind, shape: d.shape, dtype: d.dtype }));
   const run: GraphFunction = { name: 'run', outputs, stores: options.training ? stores : [] };
-  return { name: options.name, hash: options.hash, hyper: items.hyper, noises: [], variables, functions: [initFunction(e, variables), run], samples: [], layers: layersOf(e) };
+  return {
+    name: options.name,
+    hash: options.hash,
+    hyper: items.hyper,
+    noises: [],
+    variables,
+    functions: [initFunction(e, variables), run],
+    samples: [],
+    layers: layersOf(e),
+  };
 }
 
 function runArguments(e: Elaborator, net: NetValue, options: RunOptions, types: ReturnType<typeof readInputs>): ArgumentValue[] | undefined {
@@ -88,18 +97,34 @@ function wholeBatch(e: Elaborator, value: TensorValue, batch: number): Node {
   return e.builder.broadcastTo(e.builder.reshape(value.node, [1, ...value.node.shape]), [batch, ...value.node.shape]);
 }
 
-function gradients(e: Elaborator, args: readonly ArgumentValue[], results: readonly { name: string; node: Node }[], options: RunOptions): { name: string; node: Node }[] {
+function gradients(
+  e: Elaborator,
+  args: readonly ArgumentValue[],
+  results: readonly { name: string; node: Node }[],
+  options: RunOptions,
+): { name: string; node: Node }[] {
   const g = e.builder;
-  const differentiable = args.filter((a) => a.value.kind === 'tensor' && a.value.node.dtype === 'f32').map((a) => ({ name: a.name as string, node: (a.value as TensorValue).node }));
+  const differentiable = args
+    .filter((a) => a.value.kind === 'tensor' && a.value.node.dtype === 'f32')
+    .map((a) => ({ name: a.name as string, node: (a.value as TensorValue).node }));
   const weights = [...e.declared.values()].filter((d) => d.kind === 'weight').map((d) => ({ name: d.name, node: g.variable(d.name, d.shape, d.dtype) }));
   const ends = results.filter((r) => r.node.dtype === 'f32');
   const cotangents = ends.map((r) => g.input(`cotangent.${r.name}`, r.node.shape, 'f32'));
-  const first = derivative(g, ends.map((r) => asFloat(e, r.node)), cotangents, [...differentiable, ...weights].map((w) => w.node));
+  const first = derivative(
+    g,
+    ends.map((r) => asFloat(e, r.node)),
+    cotangents,
+    [...differentiable, ...weights].map((w) => w.node),
+  );
   const found = [...differentiable, ...weights].map((w, i) => ({ name: `grad.${w.name}`, node: first[i] }));
   if (!options.vjp2) return found;
   const directions = differentiable.map((x) => g.input(`v.${x.name}`, x.node.shape, 'f32'));
   const second = derivative(g, first.slice(0, differentiable.length), directions, [...differentiable.map((x) => x.node), ...cotangents]);
-  differentiable.forEach((x, i) => found.push({ name: `grad2.${x.name}`, node: second[i] }));
-  ends.forEach((r, i) => found.push({ name: `grad2.cotangent.${r.name}`, node: second[differentiable.length + i] }));
+  differentiable.forEach((x, i) => {
+    found.push({ name: `grad2.${x.name}`, node: second[i] });
+  });
+  ends.forEach((r, i) => {
+    found.push({ name: `grad2.cotangent.${r.name}`, node: second[differentiable.length + i] });
+  });
   return found;
 }

@@ -79,13 +79,18 @@ export function readItems(e: Elaborator, spec: Spec, set: ReadonlyMap<string, Va
         break;
       case 'judge':
       case 'metric':
-        e.fail(item.span, messages.unsupported(`\`${item.kind}\` is not compiled by this version`, 'leave it out: training and sampling do not need it'), 'warning');
+        e.fail(
+          item.span,
+          messages.unsupported(`\`${item.kind}\` is not compiled by this version`, 'leave it out: training and sampling do not need it'),
+          'warning',
+        );
         break;
       default:
         item satisfies never;
     }
   }
   const hypers = spec.items.filter((item): item is HyperItem => item.kind === 'hyper').map((item) => item.name.text);
-  for (const name of set.keys()) if (!hypers.includes(name)) e.fail({ source: { name: `--set ${name}`, text: name }, start: 0, end: name.length }, messages.unknownHyper(name, hypers));
+  for (const name of set.keys())
+    if (!hypers.includes(name)) e.fail({ source: { name: `--set ${name}`, text: name }, start: 0, end: name.length }, messages.unknownHyper(name, hypers));
   return { hyper, nets, ...found, noises, samples };
 }

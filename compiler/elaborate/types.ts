@@ -35,14 +35,20 @@ interface WrittenType {
 
 /** The type of a data field or a net's result. */
 export function typeOfResult(e: Elaborator, type: TypeExpr, scope: Scope): FieldType | undefined {
-  return typeOf(e, { name: type.name?.text, span: type.span, nameSpan: type.name?.span ?? type.span, items: type.args.map((a) => ({ name: a.name?.text, value: a.value })) }, scope);
+  return typeOf(
+    e,
+    { name: type.name?.text, span: type.span, nameSpan: type.name?.span ?? type.span, items: type.args.map((a) => ({ name: a.name?.text, value: a.value })) },
+    scope,
+  );
 }
 
 /** The type after the colon of a net's parameter, where the grammar has an expression. */
 export function typeOfExpr(e: Elaborator, expr: Expr, scope: Scope): FieldType | undefined {
   if (expr.kind === 'list') return typeOf(e, { span: expr.span, nameSpan: expr.span, items: expr.items.map((value) => ({ value })) }, scope);
   if (expr.kind === 'index' && expr.target.kind === 'name') {
-    const items = expr.items.map((item) => (item.kind === 'at' ? { value: item.value } : { name: item.from?.kind === 'name' ? item.from.name : '?', value: item.to ?? expr.target }));
+    const items = expr.items.map((item) =>
+      item.kind === 'at' ? { value: item.value } : { name: item.from?.kind === 'name' ? item.from.name : '?', value: item.to ?? expr.target },
+    );
     return typeOf(e, { name: expr.target.name, span: expr.span, nameSpan: expr.target.span, items }, scope);
   }
   e.fail(expr.span, messages.typeForm('a type', '`[3, 8]` or `image[1, 28, 28]`'));

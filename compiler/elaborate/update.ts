@@ -11,8 +11,8 @@ import { inputScope } from './inputs.js';
 import * as messages from './messages.js';
 import { namesIn, needed } from './names.js';
 import type { UpdateLine } from './schedule.js';
-import { type Frame, Scope } from './scope.js';
-import { type ArgumentValue, describe, logicalShape, tensor, type TensorValue, type Value } from './values.js';
+import type { Frame, Scope } from './scope.js';
+import { type ArgumentValue, describe, logicalShape, type TensorValue, tensor, type Value } from './values.js';
 
 /** What the forward half of an update has found. */
 export interface Forward {
@@ -50,7 +50,16 @@ function named(frame: Frame, name: string): Frame {
 }
 
 /** Evaluates what the objective of `player` needs. */
-export function forward(e: Elaborator, game: Game, inputs: Inputs, player: string, evaluation: Evaluation, reports: Game['reports'], shared?: Shared, fieldPrefix?: string): Forward | undefined {
+export function forward(
+  e: Elaborator,
+  game: Game,
+  inputs: Inputs,
+  player: string,
+  evaluation: Evaluation,
+  reports: Game['reports'],
+  shared?: Shared,
+  fieldPrefix?: string,
+): Forward | undefined {
   const line = game.objectives.get(player);
   if (!line) return undefined;
   const frame = gameFrame(player);
@@ -60,19 +69,22 @@ export function forward(e: Elaborator, game: Game, inputs: Inputs, player: strin
     const done = new Set<string>(shared?.names);
     declareGameStates(e, game, scope);
     const names = needed(namesIn(line.value), game.values);
-    for (const state of game.advances) if (gameStateNeeded(state.name.text, names, game, line.value)) for (const n of needed(namesIn(state.value), game.values)) if (!names.has(n)) names.add(n);
+    for (const state of game.advances)
+      if (gameStateNeeded(state.name.text, names, game, line.value)) for (const n of needed(namesIn(state.value), game.values)) if (!names.has(n)) names.add(n);
     evaluateBindings(e, game, names, scope, done);
     const value = e.within({ frame: named(frame, 'objective') }, () => e.force(evaluate(e, line.value, scope)));
     const parts = scalars(e, value, player, line.value.span);
     for (const state of game.advances) {
-      if ([...namesIn(state.value)].every((n) => !game.bindings.has(n) || done.has(n))) advance(e, state.name.text, state.name.span, evaluate(e, state.value, scope), state.value.span);
+      if ([...namesIn(state.value)].every((n) => !game.bindings.has(n) || done.has(n)))
+        advance(e, state.name.text, state.name.span, evaluate(e, state.value, scope), state.value.span);
     }
     const before = new Map(evaluation.advanced);
     const found: { name: string; node: Node }[] = [];
     for (const report of reports) {
       evaluateBindings(e, game, needed(namesIn(report.value), game.values), scope, done);
       const shown = e.within({ frame: named(frame, report.name.text) }, () => e.force(evaluate(e, report.value, scope)));
-      for (const part of scalars(e, shown, report.name.text, report.value.span) ?? []) found.push({ name: part.name === '' ? report.name.text : `${report.name.text}.${part.name}`, node: part.node });
+      for (const part of scalars(e, shown, report.name.text, report.value.span) ?? [])
+        found.push({ name: part.name === '' ? report.name.text : `${report.name.text}.${part.name}`, node: part.node });
     }
     // A report advances nothing.
     evaluation.advanced.clear();
@@ -99,7 +111,8 @@ function declareGameStates(e: Elaborator, game: Game, scope: Scope): void {
 /** One number, or a record of numbers, out of an objective or report. */
 function scalars(e: Elaborator, value: Value, player: string, span: Parameters<Elaborator['fail']>[0]): { name: string; node: Node }[] | undefined {
   switch (value.kind) {
-    case 'poison': return undefined;
+    case 'poison':
+      return undefined;
     case 'record': {
       const parts: { name: string; node: Node }[] = [];
       for (const [name, inner] of value.fields) {
@@ -109,7 +122,8 @@ function scalars(e: Elaborator, value: Value, player: string, span: Parameters<E
       }
       return parts;
     }
-    case 'number': return [{ name: '', node: e.builder.constant(value.value) }];
+    case 'number':
+      return [{ name: '', node: e.builder.constant(value.value) }];
     case 'tensor':
       if (value.batched) e.fail(span, messages.batchedObjective(player));
       else if (logicalShape(value).some((n) => n !== 1)) e.fail(span, messages.notAScalar(player, describe(value)));
@@ -132,23 +146,42 @@ export function backward(e: Elaborator, forwardPass: Forward, line: UpdateLine, 
     e.fail(line.span, messages.readsNothing(player));
     return undefined;
   }
-  const gradients = derivative(g, [loss], [g.constant(sign)], moved.map((w) => reached.get(w.name) as Node));
+  const gradients = derivative(
+    g,
+    [loss],
+    [g.constant(sign)],
+    moved.map((w) => reached.get(w.name) as Node),
+  );
   const { offsets, total } = groupLayout(weights.map((w) => w.shape));
-  const packed = g.pack(gradients, moved.map((w) => offsets[weights.indexOf(w)]), total);
+  const packed = g.pack(
+    gradients,
+    moved.map((w) => offsets[weights.indexOf(w)]),
+    total,
+  );
   const flat = g.variable(flatName(player), [total], 'f32');
   const frame: Frame = { ...gameFrame(player), net: player, optimizer: true };
   const result = e.within({ evaluation, frame }, () => optimize(e, line, tensor(flat, false), tensor(packed, false)));
   if (!result) return undefined;
-  const outputs = [{ name: 'loss', node: loss }, ...forwardPass.fields.map((f) => ({ name: `loss.${f.name}`, node: f.node })), ...forwardPass.reports.map((r) => ({ name: `report.${r.name}`, node: r.node }))];
+  const outputs = [
+    { name: 'loss', node: loss },
+    ...forwardPass.fields.map((f) => ({ name: `loss.${f.name}`, node: f.node })),
+    ...forwardPass.reports.map((r) => ({ name: `report.${r.name}`, node: r.node })),
+  ];
   const finite = g.unary('finite', result.node);
   outputs.push({ name: 'nonfinite', node: g.sum(g.select(finite, g.constant(0, [total]), g.constant(1, [total])), [0]) });
   // As the optimizer gets them: of what is minimized.
-  if (trace) moved.forEach((w, i) => outputs.push({ name: `grad.${w.name}`, node: gradients[i] }));
+  if (trace)
+    moved.forEach((w, i) => {
+      outputs.push({ name: `grad.${w.name}`, node: gradients[i] });
+    });
   const stores = [{ variable: flatName(player), node: result.node }];
   if (line.average !== undefined) {
     const old = g.variable(flatAverageName(player), [total], 'f32');
     const decay = g.constant(line.average, [total]);
-    stores.push({ variable: flatAverageName(player), node: g.binary('add', g.binary('mul', old, decay), g.binary('mul', result.node, g.constant(1 - line.average, [total]))) });
+    stores.push({
+      variable: flatAverageName(player),
+      node: g.binary('add', g.binary('mul', old, decay), g.binary('mul', result.node, g.constant(1 - line.average, [total]))),
+    });
   }
   for (const [variable, node] of evaluation.advanced) stores.push({ variable, node });
   return { name: `update.${player}`, outputs, stores };
@@ -164,7 +197,9 @@ function optimize(e: Elaborator, line: UpdateLine, weights: TensorValue, gradien
     return undefined;
   }
   const args: ArgumentValue[] = optimizer.args.map((a) => ({ name: a.name?.text, value: evaluate(e, a.value, e.scope), span: a.value.span }));
-  const result = e.force(call(e, callee, [{ value: weights, span: optimizer.span }, { value: gradient, span: optimizer.span }, ...args], optimizer.span, 'optimizer'));
+  const result = e.force(
+    call(e, callee, [{ value: weights, span: optimizer.span }, { value: gradient, span: optimizer.span }, ...args], optimizer.span, 'optimizer'),
+  );
   if (result.kind === 'poison') return undefined;
   if (result.kind !== 'tensor' || result.batched || result.node.shape.length !== 1 || result.node.shape[0] !== weights.node.shape[0]) {
     e.fail(optimizer.span, messages.notAnOptimizer(name));

@@ -67,13 +67,24 @@ test.each([
   const losses = golden.numbers('f64.losses');
   const column = (step: number, label: string): number => losses[step * golden.lossColumns.length + golden.lossColumns.indexOf(label)];
   for (let step = 0; step < golden.steps; step++) {
-    const d = simulation.call('update.D', step, new Map([['D.x', row(golden, 'in.real', step)], ['D.z', row(golden, 'in.z_d', step)]]));
+    const d = simulation.call(
+      'update.D',
+      step,
+      new Map([
+        ['D.x', row(golden, 'in.real', step)],
+        ['D.z', row(golden, 'in.z_d', step)],
+      ]),
+    );
     const g = simulation.call('update.G', step, new Map([['G.z', row(golden, 'in.z_g', step)]]));
     expect(d.get('loss')?.data[0]).toBeCloseTo(column(step, 'd_loss'), 9);
     expect(g.get('loss')?.data[0]).toBeCloseTo(column(step, 'g_loss'), 9);
     if (step > 0) continue;
-    for (const [outputs, prefix] of [[d, 'f64.grad0.D.'], [g, 'f64.grad0.G.']] as const) {
-      for (const [weight] of golden.tensors(prefix)) expectClose(outputs.get(`grad.${prefix.slice(-2)}${weight}`), golden.numbers(`${prefix}${weight}`), `${prefix}${weight}`);
+    for (const [outputs, prefix] of [
+      [d, 'f64.grad0.D.'],
+      [g, 'f64.grad0.G.'],
+    ] as const) {
+      for (const [weight] of golden.tensors(prefix))
+        expectClose(outputs.get(`grad.${prefix.slice(-2)}${weight}`), golden.numbers(`${prefix}${weight}`), `${prefix}${weight}`);
     }
   }
   for (const [variable] of golden.tensors('f64.step50.')) {

@@ -1,6 +1,6 @@
 /** What a spec means: which draws are made, what an update computes, which states advance, what is shared. */
 import { describe, expect, test } from 'vitest';
-import { compileSpec, type CompileOptions } from '../../compiler/compile.js';
+import { type CompileOptions, compileSpec } from '../../compiler/compile.js';
 import type { Module } from '../../compiler/graph/module.js';
 import { type GraphFunction, type Node, roots, topological } from '../../compiler/graph/node.js';
 import { Simulation } from './simulate.js';
@@ -29,8 +29,14 @@ function nodes<O extends Node['operation']['op']>(module: Module, name: string, 
   return topological(roots(fn(module, name))).flatMap((n) => (n.operation.op === op ? [n.operation as Extract<Node['operation'], { op: O }>] : []));
 }
 
-const draws = (module: Module, name: string): string[] => nodes(module, name, 'random').map((o) => o.path).sort();
-const stored = (module: Module, name: string): string[] => fn(module, name).stores.map((s) => s.variable).sort();
+const draws = (module: Module, name: string): string[] =>
+  nodes(module, name, 'random')
+    .map((o) => o.path)
+    .sort();
+const stored = (module: Module, name: string): string[] =>
+  fn(module, name)
+    .stores.map((s) => s.variable)
+    .sort();
 
 describe('draws', () => {
   const text = `${head}
@@ -58,7 +64,11 @@ ${train}`;
 
   test('fed ones become inputs', () => {
     const module = compiled(text, { fed: new Set(['D.z', 'D.e', 'D.x']) });
-    expect(nodes(module, 'update.D', 'input').map((o) => o.name).sort()).toEqual(['D.e', 'D.x', 'D.z']);
+    expect(
+      nodes(module, 'update.D', 'input')
+        .map((o) => o.name)
+        .sort(),
+    ).toEqual(['D.e', 'D.x', 'D.z']);
     expect(draws(module, 'update.D')).not.toContain('D.z');
   });
 
@@ -107,7 +117,10 @@ game { D minimizes E[D(G(z))] - E[D(x)]
  G minimizes -E[D(G(z))]
  ${lines} }
 ${train}`;
-    for (const [lines, count] of [['', 2], ['report r = E[D(x)] + E[D(x)] in D', 2]] as const) {
+    for (const [lines, count] of [
+      ['', 2],
+      ['report r = E[D(x)] + E[D(x)] in D', 2],
+    ] as const) {
       const simulation = new Simulation(compiled(text(lines)));
       const x = new Map([['x', { shape: [3, 4], dtype: 'f32' as const, data: new Float64Array(12).fill(1) }]]);
       simulation.call('update.D', 0, new Map(), x);
@@ -168,7 +181,10 @@ train { batch 3 steps 1
     // G's gradient through the carried pass equals the gradient of a G that evaluates it anew on the same draw.
     const y = { shape: [3], dtype: 'i32' as const, data: Float64Array.of(0, 1, 2) };
     const x = { shape: [3, 4], dtype: 'f32' as const, data: Float64Array.from({ length: 12 }, (_, i) => i / 12) };
-    const fields = new Map([['x', x], ['y', y]]);
+    const fields = new Map([
+      ['x', x],
+      ['y', y],
+    ]);
     const z = { shape: [3, 2], dtype: 'f32' as const, data: Float64Array.of(0.1, -0.4, 1.2, 0.3, -2, 0.7) };
     const once = new Simulation(compiled(text(both), { fed: new Set(['shared.z']) }));
     once.call('shared', 0, new Map([['shared.z', z]]), fields);
@@ -178,7 +194,9 @@ train { batch 3 steps 1
     anew.call('update.D', 0, new Map([['D.z', z]]), fields);
     anew.call('update.G', 0, new Map([['G.z', z]]), fields);
     for (const name of ['G.linear.weight', 'D.linear.weight', 'G.linear.bias']) {
-      (anew.variables.get(name)?.data as Float64Array).forEach((value, i) => expect(once.variables.get(name)?.data[i]).toBeCloseTo(value, 12));
+      anew.variables.get(name)?.data.forEach((value, i) => {
+        expect(once.variables.get(name)?.data[i]).toBeCloseTo(value, 12);
+      });
     }
   });
 
@@ -204,7 +222,9 @@ sample s = G(z)`);
     const first = simulation.variables.get('G.linear.weight')?.data as Float64Array;
     simulation.call('update.G', 0);
     const now = simulation.variables.get('G.linear.weight')?.data as Float64Array;
-    simulation.variables.get('average.G.linear.weight')?.data.forEach((value, i) => expect(value).toBeCloseTo((first[i] + now[i]) / 2, 12));
+    simulation.variables.get('average.G.linear.weight')?.data.forEach((value, i) => {
+      expect(value).toBeCloseTo((first[i] + now[i]) / 2, 12);
+    });
   });
 });
 
@@ -263,11 +283,14 @@ variant other { game { G minimizes E[abs(G(z))] } }`;
   });
   test('values: parent, child, variant, --set', () => {
     const child = 'extends "base.gan"\nhyper k = 3\nvariant wide { k = 9 }';
-    const width = (options: CompileOptions): number => compiled(child, { ...options, resolve }).variables.find((v) => v.name === 'G.linear.weight')?.shape[0] as number;
+    const width = (options: CompileOptions): number =>
+      compiled(child, { ...options, resolve }).variables.find((v) => v.name === 'G.linear.weight')?.shape[0] as number;
     expect([width({}), width({ variant: 'wide' }), width({ variant: 'wide', set: { k: '5' } })]).toEqual([3, 9, 5]);
   });
   test('a circle of `extends` is an error', () => {
-    expect(messages('extends "spec.gan"', { resolve: (path) => ({ name: path, text: 'extends "spec.gan"' }) })).toEqual(['`extends "spec.gan"` goes in a circle']);
+    expect(messages('extends "spec.gan"', { resolve: (path) => ({ name: path, text: 'extends "spec.gan"' }) })).toEqual([
+      '`extends "spec.gan"` goes in a circle',
+    ]);
   });
 });
 
@@ -277,6 +300,7 @@ net D(x) { x |> linear(1) |> sigmoid }
 game { D maximizes minimax(D(x), D(G(z)))
  G maximizes non_saturating(D(G(z))) }
 ${train}`;
-  const shape = (module: Module): string => JSON.stringify(module.functions.map((f) => topological(roots(f)).map((n) => [n.operation, n.shape, n.inputs.map((i) => i.id)])));
+  const shape = (module: Module): string =>
+    JSON.stringify(module.functions.map((f) => topological(roots(f)).map((n) => [n.operation, n.shape, n.inputs.map((i) => i.id)])));
   expect(shape(compiled(text))).toBe(shape(compiled(text)));
 });

@@ -1,7 +1,8 @@
 /** Runs a module's functions in the float64 interpreter, its variables between them: what the GPU is to do. */
+
+import { interpret, type Tensor } from '../../compiler/graph/interpret.js';
 import type { Module } from '../../compiler/graph/module.js';
 import { groupLayout, size, type Variable } from '../../compiler/graph/node.js';
-import { interpret, type Tensor } from '../../compiler/graph/interpret.js';
 
 export class Simulation {
   readonly variables = new Map<string, Tensor>();
