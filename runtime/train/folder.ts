@@ -1,7 +1,7 @@
 /** A run's folder: `run.json`, the spec, the compiled program, `metrics.jsonl`, `checkpoints/`, `samples/`. What is in it is enough to go on and to sample. */
 import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
-import { fromFiles, toFiles } from '../../compiler/program/serialise.js';
+import { fromFiles, ProgramError, toFiles } from '../../compiler/program/serialise.js';
 import type { Program } from '../../compiler/program/types.js';
 import { RunError } from './errors.js';
 import { fileReason, writeAtomic } from './files.js';
@@ -140,7 +140,7 @@ export async function readRecord(folder: string): Promise<RunRecord> {
   return record;
 }
 
-/** The compiled program in a run's folder, or any folder that `ganc compile` wrote. Throws RunError or ProgramError. */
+/** The compiled program in a run's folder, or any folder that `ganc compile` wrote. Throws RunError. */
 export async function readProgramFolder(folder: string): Promise<Program> {
   const files = new Map<string, string>();
   try {
@@ -159,5 +159,10 @@ export async function readProgramFolder(folder: string): Promise<Program> {
   } catch (error) {
     throw new RunError(`${folder} holds no compiled program`, fileReason(error));
   }
-  return fromFiles(files);
+  try {
+    return fromFiles(files);
+  } catch (error) {
+    if (error instanceof ProgramError) throw new RunError(`${folder} cannot be used as a compiled program`, error.message);
+    throw error;
+  }
 }

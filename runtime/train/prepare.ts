@@ -34,7 +34,7 @@ export interface Prepared {
   readonly fields: readonly string[];
 }
 
-/** Checks the options against the program and each other; reads files and data. Throws RunError, SafetensorsError, DataError or ProgramError. */
+/** Checks the options against the program and each other; reads files and data. Throws RunError, SafetensorsError or DataError. */
 export async function prepare(options: TrainOptions): Promise<Prepared> {
   const past = options.resume === undefined ? undefined : await readRecord(options.resume);
   const program = past === undefined ? options.program : await readProgramFolder(runPaths(options.resume as string).program);

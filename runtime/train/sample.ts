@@ -37,7 +37,7 @@ export interface Sampled {
   readonly background: Background;
 }
 
-/** Runs a sample entry with a run's weights. Throws RunError, SafetensorsError, DataError, ProgramError or GpuError. */
+/** Runs a sample entry with a run's weights. Throws RunError, SafetensorsError, DataError or GpuError. */
 export async function sampleRun(folder: string, options: SampleOptions): Promise<Sampled> {
   const record = await readRecord(folder);
   const paths = runPaths(folder);

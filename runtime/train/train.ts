@@ -26,7 +26,7 @@ const PICTURES = 64;
 const POINTS = 2000;
 
 /**
- * Trains, or goes on training. Throws RunError, SafetensorsError, DataError or ProgramError where it cannot start, GpuError where the device fails,
+ * Trains, or goes on training. Throws RunError, SafetensorsError or DataError where it cannot start, GpuError where the device fails,
  * DivergedError where numbers are none any more; the last checkpoint stays in all cases.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {

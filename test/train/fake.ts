@@ -53,6 +53,7 @@ export function fakeProgram(options: FakeOptions = {}): Program {
             kind: 'dispatch',
             kernel: 0,
             bindings: [
+              { buffer: 5, offset: 0, size: 16 },
               { buffer: 4, offset: 0, size: 0 },
               { buffer: 0, offset: 0, size: 1280 },
             ],
@@ -80,9 +81,9 @@ export function fakeProgram(options: FakeOptions = {}): Program {
       { kind: 'variables', size: 1280 },
       { kind: 'inputs', size: 4, entry: 'sample.point' },
       { kind: 'inputs', size: 1024, entry: 'update.D' },
-      { kind: 'outputs', size: 512, entry: 'update.D' },
+      { kind: 'outputs', size: 4096, entry: 'update.D' },
       { kind: 'field', size: 0, field: 'x' },
-      { kind: 'parameters', size: 0 },
+      { kind: 'parameters', size: 256 },
       { kind: 'keys', size: 8 },
     ],
     parameters: [],
@@ -90,7 +91,7 @@ export function fakeProgram(options: FakeOptions = {}): Program {
     kernels: [
       {
         id: 'fill',
-        bindings: ['read', 'read_write'],
+        bindings: ['uniform', 'read', 'read_write'],
         candidates: [{ name: 'portable', wgsl: '@compute @workgroup_size(1) fn main() {}', workgroupSize: [1, 1, 1] }],
       },
     ],
@@ -119,7 +120,7 @@ export function fakeProgram(options: FakeOptions = {}): Program {
       sharedBatch: options.sharedBatch ?? false,
     },
     samples: [{ name: 'point', entry: 'sample.point', count: 500, outputs: [{ name: 'point', type: 'vector', shape: [2] }] }],
-  } as Program;
+  };
 }
 
 export interface FakeLog {
