@@ -454,7 +454,7 @@ class Fusion {
   private loadsOf(cluster: number): Set<string> {
     const loads = new Set<string>();
     for (const member of this.clusters.members(cluster)) {
-      for (const leaf of this.leaves[member]) if (leaf.startsWith('variable')) loads.add(leaf);
+      for (const leaf of this.leaves[member]) if (leaf.startsWith('variable') || leaf.startsWith('input')) loads.add(leaf);
       for (const { unit } of this.dependencies[member]) if (this.clusters.find(unit) !== cluster && size(this.units[unit].shape) > 1) loads.add(`unit ${unit}`);
     }
     return loads;
