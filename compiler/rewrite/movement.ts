@@ -41,6 +41,14 @@ export function simplifyPermute(b: Builder, x: Node, axes: readonly number[]): N
   // Moving only axes of length 1 moves no element.
   const long = axes.filter((axis) => x.shape[axis] !== 1);
   if (long.every((axis, i) => i === 0 || long[i - 1] < axis)) return b.reshape(x, shape);
+  // Reversing comes last, so that the kernels of a gradient's gradient meet their own reversal and turn back.
+  const reversed = operationOf(b, x, 'reverse');
+  if (reversed) {
+    return b.reverse(
+      b.permute(x.inputs[0], axes),
+      axes.flatMap((axis, i) => (reversed.axes.includes(axis) ? [i] : [])),
+    );
+  }
   // Rearranging before repeating moves fewer elements.
   if (operationOf(b, x, 'broadcast')) return b.make({ op: 'broadcast', shape }, [b.permute(x.inputs[0], axes)]);
   return undefined;

@@ -231,6 +231,8 @@ describe('simplification', () => {
     ['concat of concat', (b, x, y) => b.concat([b.concat([x, y], 0), x], 0), (b, x, y) => b.concat([x, y, x], 0)],
     ['concat with nothing', (b, x) => b.concat([x, b.slice(x, [0, 0], [0, 3])], 0), (_b, x) => x],
     ['reverse twice', (b, x) => b.reverse(b.reverse(x, [0, 1]), [1]), (b, x) => b.reverse(x, [0])],
+    ['permute of reverse', (b, x) => b.permute(b.reverse(x, [0]), [1, 0]), (b, x) => b.reverse(b.permute(x, [1, 0]), [1])],
+    ['a kernel turned twice', (b, x) => b.reverse(b.permute(b.reverse(b.permute(x, [1, 0]), [1]), [1, 0]), [0]), (_b, x) => x],
     ['sum of one', (b, x) => b.sum(b.reshape(x, [2, 1, 3]), [1]), (_b, x) => x],
     ['sum of repeats', (b, x) => b.sum(b.broadcastTo(x, [5, 2, 3]), [0]), (b, x) => b.scale(x, 5)],
     ['sum of permuted', (b, x) => b.sum(b.permute(x, [1, 0]), [0]), (b, x) => b.sum(x, [1])],

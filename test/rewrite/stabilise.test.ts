@@ -39,7 +39,7 @@ const FORMS: [string, Make, (a: number) => number, (a: number) => number][] = [
   ['log1p(-sigmoid)', (b, a) => b.unary('log1p', neg(b, sig(b, a))), (a) => -softplus(a), (a) => -sigmoid(a)],
   ['log(1 / (1 + exp(-a)))', (b, a) => log(b, b.binary('div', one(b, a), plusOne(b, exp(b, neg(b, a))))), (a) => -softplus(-a), (a) => sigmoid(-a)],
   ['log(exp a / (1 + exp a))', (b, a) => log(b, b.binary('div', exp(b, a), plusOne(b, exp(b, a)))), (a) => -softplus(-a), (a) => sigmoid(-a)],
-  ['1 / (1 + exp(-a))', (b, a) => b.binary('div', one(b, a), plusOne(b, exp(b, neg(b, a)))), sigmoid, (a) => sigmoid(a) * sigmoid(-a)],
+  ['1 / (1 + exp(-a))', (b, a) => b.binary('div', one(b, a), plusOne(b, exp(b, neg(b, a)))), sigmoid, (a) => sigmoid(a) - sigmoid(a) ** 2],
   ['log(1 + exp a)', (b, a) => log(b, plusOne(b, exp(b, a))), softplus, sigmoid],
   ['log1p(exp a)', (b, a) => b.unary('log1p', exp(b, a)), softplus, sigmoid],
   ['log(exp a)', (b, a) => log(b, exp(b, a)), (a) => a, () => 1],

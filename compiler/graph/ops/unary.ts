@@ -57,7 +57,8 @@ export const unaryRules: Record<UnaryName, UnaryRule> = {
   sigmoid: {
     accepts: F32,
     value: sigmoid,
-    derivative: (b, g, _x, y) => b.binary('mul', g, b.binary('mul', y, b.binary('sub', b.fill(y, 1), y))),
+    // y - y^2 and not y (1 - y), which a rule would make a second sigmoid: this reads y alone.
+    derivative: (b, g, _x, y) => b.binary('mul', g, b.binary('sub', y, b.binary('mul', y, y))),
     wgsl: (x) => `sigmoid_of(${x})`,
   },
   softplus: { accepts: F32, value: softplus, derivative: (b, g, x) => b.binary('mul', g, b.unary('sigmoid', x)), wgsl: (x) => `softplus_of(${x})` },
