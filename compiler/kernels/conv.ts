@@ -3,9 +3,8 @@
  * taps, gathered by index arithmetic. One generator serves the forward pass, the data gradient (input dilation, split by phase: see conv-index) and the weight
  * gradient (channels and batch exchanged by the strides of the operands).
  */
-import type { Node } from '../graph/node.js';
-import { type Affine, operandView } from './affine.js';
-import { type Axis, convAxes, convTerms } from './conv-index.js';
+import { convTerms } from './conv-index.js';
+import { convProblem, type Operand, type Problem } from './conv-problem.js';
 import type { Emitter } from './emitter.js';
 import {
   addVariants,
@@ -19,54 +18,14 @@ import {
   multiply,
   range,
   rowGroups,
-  sinkSingly,
+  sink,
+  withFallback,
 } from './gemm-tile.js';
 import { type GeneratedKernel, type Group, KernelBuilder, type Site } from './kernel.js';
 
-interface Problem {
-  readonly anchor: Node;
-  readonly batch: number;
-  readonly groups: number;
-  /** Output channels of a group, and input channels of a group. */
-  readonly rows: number;
-  readonly channels: number;
-  readonly axes: readonly Axis[];
-  readonly x: Affine;
-  readonly w: Affine;
-  /** What the unrolled innermost loop runs over: input channels, or the taps of the last axis. */
-  readonly inner: 'channels' | 'taps';
-}
-
-/**
- * Which sum to unroll. Over channels, the range checks of a tap are shared by all of them; over the taps of the last axis each needs its own, about a
- * third more work; either wastes what its length lacks to a multiple of `DEPTH`.
- */
-function innermost(channels: number, axes: readonly Axis[]): 'channels' | 'taps' {
-  const last = axes[axes.length - 1];
-  const taps = Math.ceil(last.taps / last.tapStep);
-  const turns = (length: number): number => Math.ceil(length / DEPTH);
-  const byChannels = (turns(channels) * DEPTH + 3) / channels;
-  const byTaps = (turns(taps) * DEPTH * 1.35) / taps;
-  return byTaps < byChannels ? 'taps' : 'channels';
-}
-
-function problem(anchor: Node, site: Site): Problem {
-  const operation = anchor.operation;
-  if (operation.op !== 'conv') throw new Error(`conv kernel for ${operation.op}`);
-  const [x, w] = anchor.inputs;
-  const axes = convAxes(operation, x.shape.slice(3), w.shape.slice(3));
-  const channels = x.shape[2];
-  return {
-    anchor,
-    batch: x.shape[0],
-    groups: w.shape[0],
-    rows: w.shape[1],
-    channels,
-    axes,
-    x: operandView(x, site),
-    w: operandView(w, site),
-    inner: innermost(channels, axes),
-  };
+/** Length of an axis of an operand, as a parameter. */
+function length(e: Emitter, operand: Operand, axis: number): string {
+  return e.axis(operand.node, operand.order[axis]).text;
 }
 
 /** Names of one spatial axis inside a kernel. u32, but `start` (i32): the coordinate that tap 0 reads at position 0 of the phase. */
@@ -87,7 +46,7 @@ function axisNames(e: Emitter, p: Problem, i: number, phase: string | undefined)
   const { writer } = e;
   const axis = p.axes[i];
   const size = e.axis(p.anchor, 3 + i).text;
-  const taps = e.axis(p.anchor.inputs[1], 3 + i).text;
+  const taps = length(e, p.kernel, 3 + i);
   const advance = e.parameter(`advance ${i}`, axis.advance);
   const reach = e.parameter(`reach ${i}`, axis.reach);
   const padding = `i32(${e.parameter(`padding ${i}`, axis.padding >>> 0)})`;
@@ -147,10 +106,6 @@ function nextColumn(e: Emitter, coordinates: readonly string[], axes: readonly A
   return next;
 }
 
-function inputLength(e: Emitter, p: Problem, i: number): string {
-  return e.axis(p.anchor.inputs[0], 3 + i).text;
-}
-
 /** What a column reads of the input: where its channel 0 starts, and for each axis the coordinate at tap 0 (i32). */
 interface ColumnReads {
   readonly place: string;
@@ -163,14 +118,14 @@ interface Reach {
   readonly inside: string | undefined;
 }
 
-function write(e: Emitter, launch: Launch, p: Problem): void {
+function write(e: Emitter, launch: Launch, p: Problem, vectors: boolean): void {
   const { writer } = e;
   const { tile } = launch;
   const rank = p.axes.length;
-  const batch = e.axis(p.anchor, 0).text;
-  const groups = e.axis(p.anchor, 1).text;
-  const rowCount = e.axis(p.anchor, 2).text;
-  const channels = e.axis(p.anchor.inputs[0], 2).text;
+  const batch = length(e, p.input, 0);
+  const groups = length(e, p.input, 1);
+  const channels = length(e, p.input, 2);
+  const rowCount = length(e, p.kernel, 1);
   declareOrigin(launch, writer);
 
   // Layers of the grid: the group, then the phase of each axis that has some.
@@ -190,10 +145,10 @@ function write(e: Emitter, launch: Launch, p: Problem): void {
   });
   const columnCount = writer.let([batch, ...axes.map((axis) => axis.positions)].join(' * '));
 
-  const x = e.array(p.x.leaf);
-  const w = e.array(p.w.leaf);
-  const stride = (role: string, view: Affine, axis: number): string => e.parameter(`${role} stride ${axis}`, view.strides[axis] >>> 0);
-  const start = (role: string, view: Affine): string => (view.offset === 0 ? '0u' : e.parameter(`${role} offset`, view.offset));
+  const x = e.array(p.input.view.leaf);
+  const w = e.array(p.kernel.view.leaf);
+  const stride = (role: 'input' | 'kernel', axis: number): string => e.parameter(`${role} stride ${axis}`, p[role].view.strides[axis] >>> 0);
+  const start = (role: 'input' | 'kernel'): string => (p[role].view.offset === 0 ? '0u' : e.parameter(`${role} offset`, p[role].view.offset));
   const plus = (a: string, b: string): string => (a === '0u' ? b : b === '0u' ? a : writer.let(`${a} + ${b}`));
   const times = (a: string, b: string): string => (a === '0u' || b === '0u' ? '0u' : a === '1u' ? b : b === '1u' ? a : writer.let(`${a} * ${b}`));
 
@@ -201,16 +156,16 @@ function write(e: Emitter, launch: Launch, p: Problem): void {
   let coordinates = columnCoordinates(e, 'column0', axes);
   for (const j of range(4)) {
     if (j > 0) coordinates = nextColumn(e, coordinates, axes);
-    const image = p.batch === 1 ? '0u' : times(writer.let(`min(${coordinates[0]}, ${batch} - 1u)`), stride('x', p.x, 0));
+    const image = p.batch === 1 ? '0u' : times(writer.let(`min(${coordinates[0]}, ${batch} - 1u)`), stride('input', 0));
     columns.push({
-      place: plus(plus(start('x', p.x), image), times(group, stride('x', p.x, 1))),
+      place: plus(plus(start('input'), image), times(group, stride('input', 1))),
       starts: axes.map((axis, i) => (coordinates[i + 1] === '0u' ? axis.start : writer.let(`i32(${coordinates[i + 1]} * ${axis.advance}) + ${axis.start}`))),
     });
   }
   const rows = range(rowGroups(tile)).map((part) =>
     plus(
-      plus(start('w', p.w), times(group, stride('w', p.w, 0))),
-      times(writer.let(`min(row0 + ${laneRow(tile, part)}, ${rowCount} - 1u)`), stride('w', p.w, 1)),
+      plus(start('kernel'), times(group, stride('kernel', 0))),
+      times(writer.let(`min(row0 + ${laneRow(tile, part)}, ${rowCount} - 1u)`), stride('kernel', 1)),
     ),
   );
   declareSums(tile, writer);
@@ -218,13 +173,13 @@ function write(e: Emitter, launch: Launch, p: Problem): void {
   /** What a column reads at tap `t` of axis `i`, from what it reads by the axes before. */
   const along = (reach: Reach, column: ColumnReads, i: number, t: string): Reach => {
     const at = writer.let(t === '0u' ? `u32(${column.starts[i]})` : `u32(${column.starts[i]} + i32(${t} * ${axes[i].reach}))`);
-    const inside = writer.let(`${at} < ${inputLength(e, p, i)}`);
+    const inside = writer.let(`${at} < ${length(e, p.input, 3 + i)}`);
     return {
-      place: plus(reach.place, times(at, stride('x', p.x, 3 + i))),
+      place: plus(reach.place, times(at, stride('input', 3 + i))),
       inside: reach.inside === undefined ? inside : writer.let(`${reach.inside} && ${inside}`),
     };
   };
-  const tapPlace = (place: string, i: number, t: string): string => plus(place, times(axes[i].tap(t), stride('w', p.w, 3 + i)));
+  const tapPlace = (place: string, i: number, t: string): string => plus(place, times(axes[i].tap(t), stride('kernel', 3 + i)));
   const load = (reach: Reach, channel: string): string => {
     // Outside of the input the place is anywhere: the column's own start is read instead, and not used.
     const element = `${x}[${plus(reach.place, channel)}]`;
@@ -237,13 +192,13 @@ function write(e: Emitter, launch: Launch, p: Problem): void {
     const inside = range(DEPTH).map((i) => (i === 0 || !ragged ? undefined : writer.let(`${c} + ${i}u < ${channels}`)));
     taps.forEach((place, part) => {
       const elements = range(DEPTH).map((i) => {
-        const element = `${w}[${plus(place, times(channel[i], stride('w', p.w, 2)))}]`;
+        const element = `${w}[${plus(place, times(channel[i], stride('kernel', 2)))}]`;
         return inside[i] === undefined ? element : `select(0.0, ${element}, ${inside[i]})`;
       });
       writer.letNamed(`left${part}`, `vec4<f32>(${elements.join(', ')})`);
     });
     for (const i of range(DEPTH)) {
-      const offset = times(channel[i], stride('x', p.x, 2));
+      const offset = times(channel[i], stride('input', 2));
       const value = `vec4<f32>(${reaches.map((reach) => load(reach, offset)).join(', ')})`;
       writer.letNamed(`right${i}`, inside[i] === undefined ? value : `select(vec4<f32>(), ${value}, ${inside[i]})`);
     }
@@ -257,7 +212,7 @@ function write(e: Emitter, launch: Launch, p: Problem): void {
     taps.forEach((place, part) => {
       const elements = numbers.map((number, i) => {
         const known = i === 0 ? number : writer.let(`min(${number}, ${count} - 1u)`);
-        const element = `${w}[${plus(tapPlace(place, last, known), times(c, stride('w', p.w, 2)))}]`;
+        const element = `${w}[${plus(tapPlace(place, last, known), times(c, stride('kernel', 2)))}]`;
         return i === 0 ? element : `select(0.0, ${element}, ${writer.let(`${number} < ${count}`)})`;
       });
       writer.letNamed(`left${part}`, `vec4<f32>(${elements.join(', ')})`);
@@ -265,7 +220,7 @@ function write(e: Emitter, launch: Launch, p: Problem): void {
     numbers.forEach((number, i) => {
       const values = columns.map((column, j) => {
         const reach = safe(along(reaches[j], column, last, number), column);
-        return load(i === 0 ? reach : { place: reach.place, inside: writer.let(`${reach.inside} && ${number} < ${count}`) }, times(c, stride('x', p.x, 2)));
+        return load(i === 0 ? reach : { place: reach.place, inside: writer.let(`${reach.inside} && ${number} < ${count}`) }, times(c, stride('input', 2)));
       });
       writer.letNamed(`right${i}`, `vec4<f32>(${values.join(', ')})`);
     });
@@ -304,31 +259,36 @@ function write(e: Emitter, launch: Launch, p: Problem): void {
     rows,
   );
 
-  sinkSingly(tile, e, {
-    rowCount,
-    columnCount,
-    element: (column) => {
-      const [image, ...positions] = columnCoordinates(e, column, axes);
-      const place = positions.map((position, i) => (p.anchor.shape[3 + i] === 1 ? '0u' : writer.let(axes[i].position(position))));
-      return (row, value) => {
-        e.define(p.anchor, [image, group, row, ...place], value);
-        e.storeOutputs([image, group, row, ...place]);
-      };
-    },
-  });
+  /** Coordinates of an element of the result, by its column and row. */
+  const place = (column: string): ((row: string) => string[]) => {
+    const [image, ...positions] = columnCoordinates(e, column, axes);
+    const space = positions.map((position, i) => {
+      const size = e.axis(p.anchor, 3 + i).text;
+      if (size === '1u') return '0u';
+      const forward = writer.let(axes[i].position(position));
+      return p.swapped ? writer.let(`${size} - 1u - ${forward}`) : forward;
+    });
+    return (row) => (p.swapped ? [row, group, image, ...space] : [image, group, row, ...space]);
+  };
+  sink(e, tile, p.anchor, { rowCount, columnCount, place, quads: vectors && !p.swapped && p.axes[rank - 1].phases === 1 });
 }
 
 /** One convolution and its epilogue. Throws where an operand is no affine view of a stored value: fusion leaves only such. */
 export function conv(group: Group, site: Site): GeneratedKernel {
+  return withFallback((vectors) => build(group, site, vectors));
+}
+
+function build(group: Group, site: Site, vectors: boolean): KernelBuilder {
   const kernel = new KernelBuilder(group, site);
-  const p = problem(group.anchors[0], site);
+  const p = convProblem(group.anchors[0], site);
   const columns = p.batch * p.axes.reduce((product, axis) => product * Math.ceil(axis.size / axis.phases), 1);
   const layers = p.groups * p.axes.reduce((product, axis) => product * axis.phases, 1);
   addVariants(kernel, p.rows, (e, launch) => {
-    write(e, launch, p);
+    write(e, launch, p, vectors);
     return launchGrid(launch, p.rows, columns, layers);
   });
   const phased = p.axes.some((axis) => axis.inputDilation > 1) ? '_phases' : '';
-  describe(kernel, `conv${p.axes.length}d_${p.inner}${phased}`, 2 * p.batch * p.groups * p.rows * p.channels * convTerms(p.axes));
-  return kernel.finish();
+  const flops = 2 * p.batch * p.groups * p.rows * p.channels * convTerms(p.axes);
+  describe(kernel, `conv${p.axes.length}d_${p.inner}${phased}${p.swapped ? '_swapped' : ''}`, flops);
+  return kernel;
 }

@@ -4,7 +4,9 @@
  * lanes-th row from row l on, and the others get it by `subgroupBroadcast` from a constant lane. The latter is 3 to 6 times as fast on
  * software GPUs, whose loads cost more than arithmetic.
  */
+import type { Node } from '../graph/node.js';
 import { BindingConflict, type Emitter } from './emitter.js';
+import { lanesWhole } from './evaluate.js';
 import type { GeneratedKernel, KernelBuilder } from './kernel.js';
 import { innerNodes, isElementwise, kernelName, operationCount } from './naming.js';
 import type { Writer } from './writer.js';
@@ -82,53 +84,60 @@ export function multiply(tile: Tile, rows: 'apart' | 'together', writer: Writer)
   }
 }
 
-/** What becomes of a tile: `column` runs once a column, `element` for every element in range, with names of row, column and value. */
+/** Where a tile's elements belong: the coordinates in the anchor's result, given the column (a u32), then the row. */
 export interface Sink {
   readonly rowCount: string;
   readonly columnCount: string;
-  readonly element: (column: string) => (row: string, value: string) => void;
+  readonly place: (column: string) => (row: string) => string[];
+  /** Four columns from a multiple of 4 on are neighbours along the anchor's last axis. */
+  readonly quads: boolean;
 }
 
-/** Hands the tile's results on one by one, in loops: what follows a product is written once, which matters where compiling costs more than running. */
-export function sinkSingly(tile: Tile, e: Emitter, sink: Sink): void {
+/**
+ * Hands the tile's results on to the epilogue and memory, in loops, four columns at a time where memory allows it: what follows a product is written once,
+ * which matters where compiling costs more than running.
+ */
+export function sink(e: Emitter, tile: Tile, anchor: Node, to: Sink): void {
   const { writer } = e;
-  gather(tile, writer);
-  e.loop('4u', (j) => {
-    const column = writer.let(`column0 + ${j}`);
-    writer.line(`if (column0 + ${j} >= ${sink.columnCount}) { break; }`);
-    const element = sink.element(column);
-    e.loop(`${tile.rows}u`, (i) => {
-      const row = writer.let(`row0 + ${i}`);
-      writer.line(`if (row0 + ${i} >= ${sink.rowCount}) { break; }`);
-      const value = writer.fresh('value');
-      writer.line(`let ${value} = sums[${i}][${j}];`);
-      element(row, value);
+  const sums = range(tile.rows).map((row) => `sum${row}`);
+  writer.line(`var sums = array<vec4<f32>, ${tile.rows}>(${sums.join(', ')});`);
+  const rows = within(e, tile.rows, 'row0', to.rowCount);
+  const value = (element: string): string => {
+    const name = writer.fresh('value');
+    writer.line(`let ${name} = ${element};`);
+    return name;
+  };
+  if (to.quads && quadsFollow(e, anchor)) {
+    e.if(`column0 < ${to.columnCount}`, () => {
+      const place = to.place('column0');
+      e.loop(rows, (i) => {
+        const coordinates = place(e.let(`row0 + ${i}`));
+        e.define4(anchor, coordinates, value(`sums[${i}]`));
+        e.storeOutputs4(coordinates);
+      });
+    });
+    return;
+  }
+  e.loop(within(e, 4, 'column0', to.columnCount), (j) => {
+    const place = to.place(e.let(`column0 + ${j}`));
+    e.loop(rows, (i) => {
+      const coordinates = place(e.let(`row0 + ${i}`));
+      e.define(anchor, coordinates, value(`sums[${i}][${j}]`));
+      e.storeOutputs(coordinates);
     });
   });
 }
 
-/** The same, four columns at a time: `value` is a `vec4`, `column` a multiple of 4, the number of columns too. */
-export function sinkQuads(tile: Tile, e: Emitter, sink: Sink): void {
-  const { writer } = e;
-  gather(tile, writer);
-  e.if(`column0 < ${sink.columnCount}`, () => {
-    const element = sink.element('column0');
-    e.loop(`${tile.rows}u`, (i) => {
-      const row = writer.let(`row0 + ${i}`);
-      writer.line(`if (row0 + ${i} >= ${sink.rowCount}) { break; }`);
-      const value = writer.fresh('value');
-      writer.line(`let ${value} = sums[${i}];`);
-      element(row, value);
-    });
-  });
+/** How many of `most`, from `first` on, lie before `count`. Compilers do not unroll a loop over it. */
+function within(e: Emitter, most: number, first: string, count: string): string {
+  return e.let(`min(${most}u, max(${count}, ${first}) - ${first})`);
 }
 
-function gather(tile: Tile, writer: Writer): void {
-  writer.line(
-    `var sums = array<vec4<f32>, ${tile.rows}>(${range(tile.rows)
-      .map((row) => `sum${row}`)
-      .join(', ')});`,
-  );
+/** True where four neighbours of the anchor's last axis stay together in everything that the epilogue makes of them. */
+function quadsFollow(e: Emitter, anchor: Node): boolean {
+  const derived = new Set([anchor]);
+  for (const node of innerNodes(e.kernel.group, e.kernel.site)) if (node.inputs.some((input) => derived.has(input))) derived.add(node);
+  return [...derived].every(lanesWhole);
 }
 
 /** The shape of the launch: threads of a workgroup, and rows and columns of the result that it covers. */

@@ -5,13 +5,12 @@
 import { type Node, size } from '../graph/node.js';
 import { type Affine, operandView } from './affine.js';
 import type { Emitter } from './emitter.js';
-import { lanesWhole } from './evaluate.js';
 import {
   addVariants,
+  DEPTH,
   declareOrigin,
   declareSums,
   describe,
-  DEPTH,
   type Launch,
   laneQuad,
   laneRow,
@@ -20,8 +19,7 @@ import {
   range,
   rowGroups,
   rowQuads,
-  sinkQuads,
-  sinkSingly,
+  sink,
   subgroupLaunch,
   withFallback,
 } from './gemm-tile.js';
@@ -137,27 +135,11 @@ function write(e: Emitter, launch: Launch, p: Problem): void {
     '0u',
     `${DEPTH}u`,
   );
-  const coordinates = (row: string, column: string): string[] => (p.swapped ? [batch, column, row] : [batch, row, column]);
-  if (p.vectors && !p.swapped && [p.anchor, ...e.kernel.group.outputs].every(lanesWhole)) {
-    sinkQuads(tile, e, {
-      rowCount,
-      columnCount,
-      element: (column) => (row, value) => {
-        e.define4(p.anchor, coordinates(row, column), value);
-        for (const j of range(4)) e.define(p.anchor, coordinates(row, j === 0 ? column : e.let(`${column} + ${j}u`)), `${value}[${j}]`);
-        e.storeOutputs4(coordinates(row, column));
-      },
-    });
-  } else {
-    sinkSingly(tile, e, {
-      rowCount,
-      columnCount,
-      element: (column) => (row, value) => {
-        e.define(p.anchor, coordinates(row, column), value);
-        e.storeOutputs(coordinates(row, column));
-      },
-    });
-  }
+  const place =
+    (column: string) =>
+    (row: string): string[] =>
+      p.swapped ? [batch, column, row] : [batch, row, column];
+  sink(e, tile, p.anchor, { rowCount, columnCount, place, quads: p.vectors && !p.swapped });
 }
 
 /** Statements that read one factor. */
@@ -170,7 +152,7 @@ class Reader {
   constructor(
     private readonly e: Emitter,
     private readonly launch: Launch,
-    private readonly p: Problem,
+    p: Problem,
     private readonly factor: Factor,
     private readonly count: string,
     batch: string,

@@ -53,6 +53,7 @@ describe('convolution', () => {
 
   it('transposed, and its gradients', async () => {
     await checkGradients('k4 s2 p1 transposed', [2, 1, 6, 5, 7], [1, 9, 6, 4, 4], { inputDilation: 2, padding: 2, size: [10, 14] });
+    await checkGradients('to one channel', [8, 1, 16, 5, 5], [1, 1, 16, 4, 4], { inputDilation: 2, padding: 2, size: [10, 10] });
   });
 
   it('1-d and 3-d', async () => {
@@ -79,15 +80,13 @@ describe('convolution', () => {
   });
 
   it('bias and activation behind, flattened', async () => {
-    const b = new Builder();
-    const anchor = plain(b, [3, 1, 8, 6, 6], [1, 12, 8, 4, 4], { stride: 2, padding: 1, size: [3, 3] });
-    const flat = b.reshape(anchor, [3, 12, 3, 3]);
-    const sum = b.binary('add', flat, b.broadcastTo(b.reshape(b.input('bias', [12], 'f32'), [12, 1, 1]), flat.shape));
-    await check(
-      'epilogue',
-      { kind: 'conv', anchors: [anchor], outputs: [b.reshape(b.binary('max', sum, b.scale(sum, 0.2)), [3, 108]), sum] },
-      conv,
-      terms(anchor),
-    );
+    for (const size of [3, 4]) {
+      const b = new Builder();
+      const anchor = plain(b, [3, 1, 8, 2 * size, 2 * size], [1, 12, 8, 4, 4], { stride: 2, padding: 1, size: [size, size] });
+      const image = b.reshape(anchor, [3, 12, size, size]);
+      const sum = b.binary('add', image, b.broadcastTo(b.reshape(b.input('bias', [12], 'f32'), [12, 1, 1]), image.shape));
+      const flat = b.reshape(b.binary('max', sum, b.scale(sum, 0.2)), [3, 12 * size * size]);
+      await check('epilogue', { kind: 'conv', anchors: [anchor], outputs: [flat, sum] }, conv, terms(anchor));
+    }
   });
 });

@@ -40,6 +40,15 @@ describe('matrix products', () => {
     await check('epilogue', product('nn', [2, 7, 5, 12], biasTanh), matmul, 5);
   });
 
+  it('an epilogue in another shape, whose rows are no multiple of four', async () => {
+    const group = product('nn', [1, 8, 5, 12], (b, y) => {
+      const apart = b.reshape(y, [8, 4, 3]);
+      const scaled = b.binary('mul', apart, b.broadcastTo(b.input('s', [3], 'f32'), apart.shape));
+      return [b.reshape(scaled, [8, 12])];
+    });
+    await check('reshaped', group, matmul, 5);
+  });
+
   it('narrow results and short sums', async () => {
     await check('one column', product('nn', [1, 64, 257, 1], biasTanh), matmul, 257);
     await check('one column', product('nn', [1, 64, 256, 1]), matmul, 256);
