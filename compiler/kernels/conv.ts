@@ -6,21 +6,7 @@
 import { convTerms } from './conv-index.js';
 import { convProblem, type Operand, type Problem } from './conv-problem.js';
 import type { Emitter } from './emitter.js';
-import {
-  addVariants,
-  DEPTH,
-  declareOrigin,
-  declareSums,
-  describe,
-  type Launch,
-  laneRow,
-  launchGrid,
-  multiply,
-  range,
-  rowGroups,
-  sink,
-  withFallback,
-} from './gemm-tile.js';
+import { addVariants, DEPTH, declareSums, describe, type Launch, laneRow, multiply, openTile, range, rowGroups, sink, withFallback } from './gemm-tile.js';
 import { type GeneratedKernel, type Group, KernelBuilder, type Site } from './kernel.js';
 
 /** Length of an axis of an operand, as a parameter. */
@@ -118,7 +104,7 @@ interface Reach {
   readonly inside: string | undefined;
 }
 
-function write(e: Emitter, launch: Launch, p: Problem, vectors: boolean): void {
+function write(e: Emitter, launch: Launch, p: Problem, vectors: boolean): readonly [number, number, number] {
   const { writer } = e;
   const { tile } = launch;
   const rank = p.axes.length;
@@ -126,10 +112,14 @@ function write(e: Emitter, launch: Launch, p: Problem, vectors: boolean): void {
   const groups = length(e, p.input, 1);
   const channels = length(e, p.input, 2);
   const rowCount = length(e, p.kernel, 1);
-  declareOrigin(launch, writer);
+  const { layer: first, workgroups } = openTile(e, launch, {
+    rows: p.rows,
+    columns: p.batch * p.axes.reduce((product, axis) => product * Math.ceil(axis.size / axis.phases), 1),
+    layers: p.groups * p.axes.reduce((product, axis) => product * axis.phases, 1),
+  });
 
   // Layers of the grid: the group, then the phase of each axis that has some.
-  let layer = 'workgroup.z';
+  let layer = first;
   let group = '0u';
   if (p.groups > 1) {
     group = p.axes.some((axis) => axis.phases > 1) ? writer.let(`${layer} % ${groups}`) : layer;
@@ -271,6 +261,7 @@ function write(e: Emitter, launch: Launch, p: Problem, vectors: boolean): void {
     return (row) => (p.swapped ? [row, group, image, ...space] : [image, group, row, ...space]);
   };
   sink(e, tile, p.anchor, { rowCount, columnCount, place, quads: vectors && !p.swapped && p.axes[rank - 1].phases === 1 });
+  return workgroups;
 }
 
 /** One convolution and its epilogue. Throws where an operand is no affine view of a stored value: fusion leaves only such. */
@@ -281,12 +272,7 @@ export function conv(group: Group, site: Site): GeneratedKernel {
 function build(group: Group, site: Site, vectors: boolean): KernelBuilder {
   const kernel = new KernelBuilder(group, site);
   const p = convProblem(group.anchors[0], site);
-  const columns = p.batch * p.axes.reduce((product, axis) => product * Math.ceil(axis.size / axis.phases), 1);
-  const layers = p.groups * p.axes.reduce((product, axis) => product * axis.phases, 1);
-  addVariants(kernel, p.rows, (e, launch) => {
-    write(e, launch, p, vectors);
-    return launchGrid(launch, p.rows, columns, layers);
-  });
+  addVariants(kernel, p.rows, (e, launch) => write(e, launch, p, vectors));
   const phased = p.axes.some((axis) => axis.inputDilation > 1) ? '_phases' : '';
   const flops = 2 * p.batch * p.groups * p.rows * p.channels * convTerms(p.axes);
   describe(kernel, `conv${p.axes.length}d_${p.inner}${phased}${p.swapped ? '_swapped' : ''}`, flops);

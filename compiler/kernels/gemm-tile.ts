@@ -7,7 +7,7 @@
 import type { Node } from '../graph/node.js';
 import { BindingConflict, type Emitter } from './emitter.js';
 import { lanesWhole } from './evaluate.js';
-import type { GeneratedKernel, KernelBuilder } from './kernel.js';
+import { type GeneratedKernel, grid, type KernelBuilder, MAX_WORKGROUPS } from './kernel.js';
 import { innerNodes, isElementwise, kernelName, operationCount } from './naming.js';
 import type { Writer } from './writer.js';
 
@@ -162,25 +162,40 @@ export function subgroupLaunch(rowCount: number, lanes: number): Launch {
   return { tile, workgroupSize: [lanes, 1, 1], rows, columns: tileColumns(tile) };
 }
 
-/** Names `row0` and `column0`. */
-export function declareOrigin(launch: Launch, writer: Writer): void {
-  const { tile } = launch;
-  if (tile.lanes > 1) {
-    writer.letNamed('row0', `workgroup.y * ${launch.rows}u`);
-    writer.letNamed('column0', `workgroup.x * ${launch.columns}u + subgroup_lane * 4u`);
-  } else {
-    writer.letNamed('row0', `workgroup.y * ${launch.rows}u + local_id.y * ${tile.rows}u`);
-    writer.letNamed('column0', `workgroup.x * ${launch.columns}u + local_id.x * 4u`);
-  }
+/** Numbers of a result: so many rows and columns, `layers` times. */
+export interface Extent {
+  readonly rows: number;
+  readonly columns: number;
+  readonly layers: number;
 }
 
-/** The grid of a result of so many rows and columns, `layers` times. */
-export function launchGrid(launch: Launch, rowCount: number, columnCount: number, layers: number): [number, number, number] {
-  return [Math.ceil(columnCount / launch.columns), Math.ceil(rowCount / launch.rows), layers];
+/**
+ * Names `row0` and `column0`, the first of this lane's, and gives the layer's number and the grid. Where a dimension of the grid would be too long, workgroups
+ * are counted through.
+ */
+export function openTile(e: Emitter, launch: Launch, extent: Extent): { readonly layer: string; readonly workgroups: readonly [number, number, number] } {
+  const { tile } = launch;
+  const tiles: [number, number, number] = [Math.ceil(extent.columns / launch.columns), Math.ceil(extent.rows / launch.rows), extent.layers];
+  let [x, y, z] = ['workgroup.x', 'workgroup.y', 'workgroup.z'];
+  let workgroups = tiles;
+  if (tiles.some((count) => count > MAX_WORKGROUPS)) {
+    const count = tiles[0] * tiles[1] * tiles[2];
+    workgroups = grid(count);
+    const index = e.workgroupIndex();
+    e.line(`if (${index} >= ${e.parameter(`tiles of ${launch.columns}`, count)}) { return; }`);
+    const across = e.parameter(`tiles across of ${launch.columns}`, tiles[0]);
+    const down = e.parameter(`tiles down of ${launch.rows}`, tiles[1]);
+    x = e.let(`${index} % ${across}`);
+    y = e.let(`${index} / ${across} % ${down}`);
+    z = e.let(`${index} / ${across} / ${down}`);
+  }
+  e.writer.letNamed('row0', `${y} * ${launch.rows}u${tile.lanes > 1 ? '' : ` + local_id.y * ${tile.rows}u`}`);
+  e.writer.letNamed('column0', `${x} * ${launch.columns}u + ${tile.lanes > 1 ? 'subgroup_lane' : 'local_id.x'} * 4u`);
+  return { layer: z, workgroups };
 }
 
 /** The portable variant and one for each subgroup size that has a text of its own. */
-export function addVariants(kernel: KernelBuilder, rowCount: number, write: (e: Emitter, launch: Launch) => [number, number, number]): void {
+export function addVariants(kernel: KernelBuilder, rowCount: number, write: (e: Emitter, launch: Launch) => readonly [number, number, number]): void {
   const launches = [portableLaunch(rowCount), ...SUBGROUP_LANES.map((lanes) => subgroupLaunch(rowCount, lanes))];
   for (const launch of launches) {
     const { lanes } = launch.tile;

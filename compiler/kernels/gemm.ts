@@ -8,14 +8,13 @@ import type { Emitter } from './emitter.js';
 import {
   addVariants,
   DEPTH,
-  declareOrigin,
   declareSums,
   describe,
   type Launch,
   laneQuad,
   laneRow,
-  launchGrid,
   multiply,
+  openTile,
   range,
   rowGroups,
   rowQuads,
@@ -63,10 +62,7 @@ export function matmul(group: Group, site: Site): GeneratedKernel {
 function build(group: Group, site: Site, vectors: boolean): KernelBuilder {
   const kernel = new KernelBuilder(group, site);
   const p = problem(group.anchors[0], site, vectors);
-  addVariants(kernel, p.rows, (e, launch) => {
-    write(e, launch, p);
-    return launchGrid(launch, p.rows, p.columns, p.batch);
-  });
+  addVariants(kernel, p.rows, (e, launch) => write(e, launch, p));
   const letter = (factor: Factor): string => ({ along: 'k', across: factor.role === 'left' ? 'm' : 'n', single: 's' })[factor.reading];
   describe(kernel, `matmul_${letter(p.left)}${letter(p.right)}${p.swapped ? '_swapped' : ''}`, 2 * size(p.anchor.shape) * p.terms);
   return kernel;
@@ -111,15 +107,15 @@ function factor(role: 'left' | 'right', view: Affine, axes: readonly [number, nu
   return { role, view, batch, outer, term, reading };
 }
 
-function write(e: Emitter, launch: Launch, p: Problem): void {
+function write(e: Emitter, launch: Launch, p: Problem): readonly [number, number, number] {
   const { writer } = e;
   const { tile } = launch;
   const [m, n] = [1, 2].map((axis) => e.axis(p.anchor, axis).text);
   const rowCount = p.swapped ? n : m;
   const columnCount = p.swapped ? m : n;
   const terms = e.axis(p.anchor.inputs[0], 2).text;
-  const batch = p.batch === 1 ? '0u' : 'workgroup.z';
-  declareOrigin(launch, writer);
+  const { layer, workgroups } = openTile(e, launch, { rows: p.rows, columns: p.columns, layers: p.batch });
+  const batch = p.batch === 1 ? '0u' : layer;
   declareSums(tile, writer);
   const left = new Reader(e, launch, p, p.left, rowCount, batch);
   const right = new Reader(e, launch, p, p.right, columnCount, batch);
@@ -140,6 +136,7 @@ function write(e: Emitter, launch: Launch, p: Problem): void {
     (row: string): string[] =>
       p.swapped ? [batch, column, row] : [batch, row, column];
   sink(e, tile, p.anchor, { rowCount, columnCount, place, quads: p.vectors && !p.swapped });
+  return workgroups;
 }
 
 /** Statements that read one factor. */

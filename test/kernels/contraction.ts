@@ -4,7 +4,7 @@ import { evaluate } from '../../compiler/graph/interpret.js';
 import { type Node, size } from '../../compiler/graph/node.js';
 import type { Tensor } from '../../compiler/graph/tensor.js';
 import type { GeneratedKernel, Group, Site, Variant } from '../../compiler/kernels/kernel.js';
-import { type GpuDevice, GPUBufferUsage, GPUMapMode, openDevice } from '../../runtime/device/open.js';
+import { GPUBufferUsage, GPUMapMode, type GpuDevice, openDevice } from '../../runtime/device/open.js';
 import { environment, generator, randomTensor } from '../graph/numeric.js';
 
 let opened: Promise<GpuDevice> | undefined;

@@ -58,6 +58,11 @@ describe('matrix products', () => {
     await check('many columns, few rows', product('tn', [1, 3, 24, 300]), matmul, 24);
   });
 
+  it('more tiles than a grid is long', async () => {
+    await check('columns', product('nn', [1, 2, 1, 65535 * 32 + 4]), matmul, 1);
+    await check('batch', product('nn', [65537, 1, 2, 2]), matmul, 2);
+  });
+
   it('operands through slices, flips, broadcasts and reshapes', async () => {
     const b = new Builder();
     const a = b.slice(b.reverse(b.input('a', [12, 40], 'f32'), [0]), [1, 4], [12, 37], [2, 1]);
