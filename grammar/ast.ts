@@ -142,7 +142,10 @@ export interface IfExpr {
 }
 
 /** A place that could not be read: its mistake is already reported, so what reads it stays silent. Never in the tree of a text without syntax errors. */
-export interface BrokenExpr { readonly kind: 'broken'; readonly span: Span }
+export interface BrokenExpr {
+  readonly kind: 'broken';
+  readonly span: Span;
+}
 
 // ---------------------------------------------------------------- statements
 

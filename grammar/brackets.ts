@@ -31,7 +31,21 @@ const closerText: ReadonlyMap<TokenType, string> = new Map([
 
 /** After one of these an operand must follow, so a `{` begins a record and a newline is nothing. */
 const wanting: ReadonlySet<TokenType> = new Set([
-  t.Pipe, t.Bar, t.LeftArrow, t.RightArrow, t.Equals, t.Comma, t.Colon, t.Tilde, t.Dot, t.In, t.Not, t.As, t.LParen, t.LSquare,
+  t.Pipe,
+  t.Bar,
+  t.LeftArrow,
+  t.RightArrow,
+  t.Equals,
+  t.Comma,
+  t.Colon,
+  t.Tilde,
+  t.Dot,
+  t.If,
+  t.In,
+  t.Not,
+  t.As,
+  t.LParen,
+  t.LSquare,
 ]);
 
 export function wantsOperand(type: TokenType): boolean {
@@ -40,12 +54,34 @@ export function wantsOperand(type: TokenType): boolean {
 
 /** Before one of these a newline is nothing. */
 export function continues(type: TokenType): boolean {
-  return type === t.Pipe || type === t.Bar || type === t.Comma || type === t.Else || type === t.RightArrow || type === t.Dot || (type.CATEGORIES ?? []).includes(t.BinaryOperator);
+  return (
+    type === t.Pipe ||
+    type === t.Bar ||
+    type === t.Comma ||
+    type === t.Else ||
+    type === t.RightArrow ||
+    type === t.Dot ||
+    (type.CATEGORIES ?? []).includes(t.BinaryOperator)
+  );
 }
+
+/** Behind one of these `{name: ` is a record. */
+const goals: ReadonlySet<TokenType> = new Set([t.Maximizes, t.Minimizes]);
 
 /** Words that begin an item when they stand first on a line, with what may follow them. */
 const itemWords: ReadonlySet<TokenType> = new Set([
-  t.Extends, t.Hyper, t.Data, t.Noise, t.Net, t.Block, t.Game, t.Train, t.Sample, t.Variant, t.Judge, t.Metric,
+  t.Extends,
+  t.Hyper,
+  t.Data,
+  t.Noise,
+  t.Net,
+  t.Block,
+  t.Game,
+  t.Train,
+  t.Sample,
+  t.Variant,
+  t.Judge,
+  t.Metric,
 ]);
 
 interface Open {
@@ -81,7 +117,7 @@ class Pairing {
       const token = tokens[i];
       const type = token.tokenType;
       if (closerOf.has(type)) {
-        const kind: Kind = type === t.LParen ? 'round' : type === t.LSquare ? 'square' : this.braceKind();
+        const kind: Kind = type === t.LParen ? 'round' : type === t.LSquare ? 'square' : this.braceKind(i);
         stack.push({ token, kind, indent: diagnostics === undefined ? 0 : this.indentOf(token) });
         this.kinds.set(token, kind);
         this.out.push(token);
@@ -103,7 +139,7 @@ class Pairing {
     return this.stack[this.stack.length - 1];
   }
 
-  private braceKind(): Kind {
+  private braceKind(index: number): Kind {
     let at = this.out.length - 1;
     const enclosing = this.top()?.kind;
     const newline = at >= 0 && this.out[at].tokenType === t.Newline;
@@ -112,9 +148,16 @@ class Pairing {
     if (before === undefined) return 'body';
     if (wantsOperand(before.tokenType)) return 'record';
     if (before.tokenType === t.LCurly) return 'record';
+    if (goals.has(before.tokenType) && this.fieldNext(index + 1)) return 'record';
     if (newline && enclosing === 'body') return 'record';
     if (before.tokenType === t.RCurly && this.kinds.get(before) === 'body' && enclosing !== undefined) return 'record';
     return 'body';
+  }
+
+  private fieldNext(at: number): boolean {
+    let name = at;
+    while (this.tokens[name]?.tokenType === t.Newline) name++;
+    return this.tokens[name + 1]?.tokenType === t.Colon;
   }
 
   /** False to give up. */

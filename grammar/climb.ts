@@ -51,7 +51,10 @@ export function climb(parts: readonly Part[], source: Source, refused: (operator
       const right = climbFrom(side === 'right' ? strength : strength + 1);
       const place = { start: left.start, end: Math.max(left.start, right.end) };
       const span = { source, ...place };
-      left = { expr: op === '..' ? { kind: 'range', span, from: left.expr, to: right.expr } : { kind: 'binary', span, op, left: left.expr, right: right.expr }, ...place };
+      left = {
+        expr: op === '..' ? { kind: 'range', span, from: left.expr, to: right.expr } : { kind: 'binary', span, op, left: left.expr, right: right.expr },
+        ...place,
+      };
       last = side === 'none' ? strength : undefined;
     }
   };

@@ -15,7 +15,8 @@ const elseWeight = 5;
 
 function weight(type: TokenType): number {
   if (type === t.Else) return elseWeight;
-  const counts = type === t.Pipe || type === t.Dot || type === t.Not || type === t.LParen || type === t.LSquare || (type.CATEGORIES ?? []).includes(t.BinaryOperator);
+  const counts =
+    type === t.Pipe || type === t.Dot || type === t.Not || type === t.LParen || type === t.LSquare || (type.CATEGORIES ?? []).includes(t.BinaryOperator);
   return counts ? 1 : 0;
 }
 

@@ -1,9 +1,9 @@
 /** The grammar of expressions. Operators are read as a flat row and bound by `climb.ts`. */
-import { EmbeddedActionsParser, EOF, type IParserErrorMessageProvider, type IParserConfig, type IToken, type ParserMethod, type TokenType } from 'chevrotain';
+import { EmbeddedActionsParser, EOF, type IParserConfig, type IParserErrorMessageProvider, type IToken, type ParserMethod, type TokenType } from 'chevrotain';
 import type { Argument, Body, Expr, IndexItem, Name, StringExpr } from './ast.js';
 import { climb, type Part } from './climb.js';
-import { report, type Message, messages } from './messages.js';
 import { Diagnostics } from './diagnostics.js';
+import { type Message, messages, report } from './messages.js';
 import type { Source, Span } from './source.js';
 import * as t from './tokens.js';
 
@@ -168,7 +168,8 @@ export abstract class ExpressionParser extends EmbeddedActionsParser {
 
   private piped(left: Expr, right: Expr, span: Span): Expr {
     if (right.kind === 'binary' || right.kind === 'unary' || right.kind === 'range') this.say(messages.pipeTarget, right.span, 'operation');
-    else if (right.kind !== 'call' && right.kind !== 'name' && right.kind !== 'field' && right.kind !== 'broken') this.say(messages.pipeTarget, right.span, 'other');
+    else if (right.kind !== 'call' && right.kind !== 'name' && right.kind !== 'field' && right.kind !== 'broken')
+      this.say(messages.pipeTarget, right.span, 'other');
     const alias = this.loose.get(right);
     this.loose.delete(right);
     return { kind: 'pipe', span, left, right, ...(alias === undefined ? {} : { alias }) };

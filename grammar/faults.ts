@@ -72,12 +72,14 @@ function explain(fault: IRecognitionException, source: Source, diagnostics: Diag
       return report(diagnostics, messages.expectedEnd, span, [found, endHelp(token, before, lines.first(span.start))]);
     case 'RCurly':
       if (rule === 'record') return report(diagnostics, messages.expectedSign, span, ['`,` or `}`', found, own]);
-      if (before === undefined || before.tokenType === t.Newline || before.tokenType === t.LCurly) return report(diagnostics, messages.unexpected, span, [found, ...(places[rule] ?? ['here', undefined])]);
+      if (before === undefined || before.tokenType === t.Newline || before.tokenType === t.LCurly)
+        return report(diagnostics, messages.unexpected, span, [found, ...(places[rule] ?? ['here', undefined])]);
       return report(diagnostics, messages.expectedEnd, span, [found, endHelp(token, before, lines.first(span.start))]);
     case 'RParen':
     case 'RSquare':
       if (misused(token)) return report(diagnostics, messages.reservedName, span, [token.image]);
-      if (before?.tokenType === t.LParen || before?.tokenType === t.LSquare) return report(diagnostics, messages.expectedExpression, span, [found, before.image]);
+      if (before?.tokenType === t.LParen || before?.tokenType === t.LSquare)
+        return report(diagnostics, messages.expectedExpression, span, [found, before.image]);
       if (fault.message === 'RSquare') return report(diagnostics, messages.expectedSign, span, ['`,` or `]`', found, undefined]);
       return report(diagnostics, messages.expectedSign, span, [rule === 'atom' ? '`)`' : '`,` or `)`', found, undefined]);
     case 'LCurly':
@@ -95,8 +97,14 @@ const places: Readonly<Record<string, readonly [string, string]>> = {
   'weight start': ['after the shape of a weight', 'write `~ normal(0, 1)` for a drawn start or `= 0` for a value'],
   'result type': ['after `->`', 'write `-> video[1, 8, 32, 32]` or `-> {digit, motion}`'],
   type: ['in place of the sizes of a type', 'write `video[1, 8, 32, 32]` or `[3, 8]`'],
-  item: ['at the beginning of an item', 'an item begins with one of: extends, hyper, data, noise, net, block, set, game, train, sample, judge, metric, variant'],
-  'game line': ['in a game', 'a line of a game is `name = value`, `D maximizes value`, `G minimizes value`, `player G = nets`, `shared name = value` or `report name = value`'],
+  item: [
+    'at the beginning of an item',
+    'an item begins with one of: extends, hyper, data, noise, net, block, set, game, train, sample, judge, metric, variant',
+  ],
+  'game line': [
+    'in a game',
+    'a line of a game is `name = value`, `D maximizes value`, `G minimizes value`, `player G = nets`, `shared name = value` or `report name = value`',
+  ],
   goal: ['in a game', 'write `name = value`, or `D maximizes value`'],
   'train line': ['in the schedule', 'write `batch 64`, `steps 20000`, `D with adam(lr: 2e-4)` or `phase warm steps 500 { ... }`'],
   'variant line': ['in a variant', 'write `name = value` for a hyper, or an item such as `game { ... }`'],
@@ -110,7 +118,8 @@ const places: Readonly<Record<string, readonly [string, string]>> = {
 
 /** At the end of a line or of the text, just behind what stands before; else the token. */
 function place(token: IToken, before: IToken | undefined, source: Source): Span {
-  if (Number.isFinite(token.startOffset) && token.tokenType !== t.Newline && token.image !== '') return { source, start: token.startOffset, end: t.endOf(token) };
+  if (Number.isFinite(token.startOffset) && token.tokenType !== t.Newline && token.image !== '')
+    return { source, start: token.startOffset, end: t.endOf(token) };
   const end = before === undefined ? 0 : t.endOf(before);
   return { source, start: end, end };
 }
@@ -137,7 +146,8 @@ function endHelp(token: IToken, before: IToken | undefined, first: IToken | unde
   if (token.tokenType === t.Else) return '`else` follows the `}` of an `if`';
   if (token.tokenType === t.Colon) return 'a colon belongs to a named argument, a field or a type; a binding is `name = value`';
   if (token.tokenType === t.As) return '`as` follows a call: `linear(32) as fc1`';
-  if (before?.tokenType === t.NumberLiteral && (token.tokenType.CATEGORIES ?? []).includes(t.Word)) return `a product is written \`${before.image} * ${token.image}\``;
+  if (before?.tokenType === t.NumberLiteral && (token.tokenType.CATEGORIES ?? []).includes(t.Word))
+    return `a product is written \`${before.image} * ${token.image}\``;
   const near = first !== undefined && first.tokenType === t.Identifier && before === first ? suggest(first.image, statementWords) : undefined;
   if (near !== undefined) return `did you mean \`${near}\`?`;
   return 'give each statement a line of its own, or put an operator between the two';

@@ -1,13 +1,30 @@
 /** The grammar of items: what a text is a list of. */
 import { EOF, type IToken } from 'chevrotain';
 import type {
-  Argument, CallExpr, DataField, DataItem, Expr, ExtendsItem, GameItem, GameLine, HyperItem, Item, JudgeItem, MetricItem, Name, NoiseItem, SampleItem, Spec,
-  TrainItem, TrainLine, VariantItem,
+  Argument,
+  CallExpr,
+  DataField,
+  DataItem,
+  Expr,
+  ExtendsItem,
+  GameItem,
+  GameLine,
+  HyperItem,
+  Item,
+  JudgeItem,
+  MetricItem,
+  Name,
+  NoiseItem,
+  SampleItem,
+  Spec,
+  TrainItem,
+  TrainLine,
+  VariantItem,
 } from './ast.js';
 import type { Diagnostics } from './diagnostics.js';
 import type { PairItem } from './expressions.js';
-import { messages } from './messages.js';
 import type { LaidOut } from './layout.js';
+import { messages } from './messages.js';
 import type { Source } from './source.js';
 import { StatementParser } from './statements.js';
 import { suggest } from './suggest.js';
@@ -46,33 +63,35 @@ export class SpecParser extends StatementParser {
   spec = this.RULE('spec', (): Spec => {
     const items: Item[] = [];
     this.MANY(() => {
-        this.CONSUME(t.Newline);
-        const item = this.SUBRULE(this.item);
-        if (item !== undefined) items.push(item);
-      });
+      this.CONSUME(t.Newline);
+      const item = this.SUBRULE(this.item);
+      if (item !== undefined) items.push(item);
+    });
     this.CONSUME(EOF);
     return { kind: 'spec', span: { source: this.source, start: 0, end: this.source.text.length }, items };
   });
 
-  private item = this.RULE('item', (): Item =>
-    this.OR<Item>({
-      DEF: [
-        { ALT: () => this.SUBRULE(this.extension) },
-        { ALT: () => this.SUBRULE(this.hyper) },
-        { ALT: () => this.SUBRULE(this.data) },
-        { ALT: () => this.SUBRULE(this.noise) },
-        { ALT: () => this.SUBRULE(this.net) },
-        { ALT: () => this.SUBRULE(this.block) },
-        { ALT: () => this.SUBRULE(this.set) },
-        { ALT: () => this.SUBRULE(this.game) },
-        { ALT: () => this.SUBRULE(this.train) },
-        { ALT: () => this.SUBRULE(this.sample) },
-        { ALT: () => this.SUBRULE(this.variant) },
-        { ALT: () => this.SUBRULE(this.judge) },
-        { ALT: () => this.SUBRULE(this.metric) },
-      ],
-      ERR_MSG: 'item',
-    }),
+  private item = this.RULE(
+    'item',
+    (): Item =>
+      this.OR<Item>({
+        DEF: [
+          { ALT: () => this.SUBRULE(this.extension) },
+          { ALT: () => this.SUBRULE(this.hyper) },
+          { ALT: () => this.SUBRULE(this.data) },
+          { ALT: () => this.SUBRULE(this.noise) },
+          { ALT: () => this.SUBRULE(this.net) },
+          { ALT: () => this.SUBRULE(this.block) },
+          { ALT: () => this.SUBRULE(this.set) },
+          { ALT: () => this.SUBRULE(this.game) },
+          { ALT: () => this.SUBRULE(this.train) },
+          { ALT: () => this.SUBRULE(this.sample) },
+          { ALT: () => this.SUBRULE(this.variant) },
+          { ALT: () => this.SUBRULE(this.judge) },
+          { ALT: () => this.SUBRULE(this.metric) },
+        ],
+        ERR_MSG: 'item',
+      }),
   );
 
   private extension = this.RULE('extends', (): ExtendsItem => {
@@ -189,30 +208,32 @@ export class SpecParser extends StatementParser {
     const lines: GameLine[] = [];
     this.CONSUME(t.LCurly);
     this.MANY(() => {
-        this.CONSUME(t.Newline);
-        const line = this.SUBRULE(this.gameLine);
-        if (line !== undefined) lines.push(line);
-      });
+      this.CONSUME(t.Newline);
+      const line = this.SUBRULE(this.gameLine);
+      if (line !== undefined) lines.push(line);
+    });
     this.CONSUME(t.RCurly);
     return { kind: 'game', span: this.from(first), lines };
   });
 
-  private gameLine = this.RULE('gameLine', (): GameLine =>
-    this.OR<GameLine>({
-      DEF: [
-        { GATE: () => this.wordAt(2) && this.peek(3) === t.Equals, ALT: () => this.SUBRULE(this.player) },
-        { GATE: () => this.wordAt(2) && this.peek(3) === t.Equals, ALT: () => this.SUBRULE(this.shared) },
-        { GATE: () => this.wordAt(2) && this.peek(3) === t.Equals, ALT: () => this.SUBRULE(this.report) },
-        { GATE: () => this.peek(1) === t.Identifier && this.wordAt(2) && this.peek(3) === t.Equals, ALT: () => this.SUBRULE(this.misspelt) },
-        { GATE: () => this.wordAt(2) && !this.goalNext, ALT: () => this.SUBRULE(this.state) },
-        { GATE: () => !this.assignmentNext && !this.goalNext, ALT: () => this.SUBRULE(this.require) },
-        { GATE: () => this.peek(2) === t.Equals, ALT: () => this.SUBRULE(this.binding) },
-        { GATE: () => this.peek(2) === t.LeftArrow, ALT: () => this.SUBRULE(this.advance) },
-        { ALT: () => this.SUBRULE(this.objective) },
-      ],
-      IGNORE_AMBIGUITIES: true,
-      ERR_MSG: 'game line',
-    }),
+  private gameLine = this.RULE(
+    'gameLine',
+    (): GameLine =>
+      this.OR<GameLine>({
+        DEF: [
+          { GATE: () => this.wordAt(2) && this.peek(3) === t.Equals, ALT: () => this.SUBRULE(this.player) },
+          { GATE: () => this.wordAt(2) && this.peek(3) === t.Equals, ALT: () => this.SUBRULE(this.shared) },
+          { GATE: () => this.wordAt(2) && this.peek(3) === t.Equals, ALT: () => this.SUBRULE(this.report) },
+          { GATE: () => this.peek(1) === t.Identifier && this.wordAt(2) && this.peek(3) === t.Equals, ALT: () => this.SUBRULE(this.misspelt) },
+          { GATE: () => this.wordAt(2) && (!this.goalNext || this.peek(3) === t.Colon), ALT: () => this.SUBRULE(this.state) },
+          { GATE: () => !this.assignmentNext && !this.goalNext, ALT: () => this.SUBRULE(this.require) },
+          { GATE: () => this.peek(2) === t.Equals, ALT: () => this.SUBRULE(this.binding) },
+          { GATE: () => this.peek(2) === t.LeftArrow, ALT: () => this.SUBRULE(this.advance) },
+          { ALT: () => this.SUBRULE(this.objective) },
+        ],
+        IGNORE_AMBIGUITIES: true,
+        ERR_MSG: 'game line',
+      }),
   );
 
   private get goalNext(): boolean {
@@ -312,16 +333,18 @@ export class SpecParser extends StatementParser {
     { recoveryValueFunc: () => [] },
   );
 
-  private trainLine = this.RULE('trainLine', (): TrainLine =>
-    this.OR<TrainLine>({
-      DEF: [
-        { GATE: () => this.wordAt(2) && this.peek(3) === t.Steps, ALT: () => this.SUBRULE(this.phase) },
-        { GATE: () => this.peek(2) === t.With || this.nearWith, ALT: () => this.SUBRULE(this.update) },
-        { ALT: () => this.SUBRULE(this.setting) },
-      ],
-      IGNORE_AMBIGUITIES: true,
-      ERR_MSG: 'train line',
-    }),
+  private trainLine = this.RULE(
+    'trainLine',
+    (): TrainLine =>
+      this.OR<TrainLine>({
+        DEF: [
+          { GATE: () => this.wordAt(2) && this.peek(3) === t.Steps && this.peek(2) !== t.With, ALT: () => this.SUBRULE(this.phase) },
+          { GATE: () => this.peek(2) === t.With || this.nearWith, ALT: () => this.SUBRULE(this.update) },
+          { ALT: () => this.SUBRULE(this.setting) },
+        ],
+        IGNORE_AMBIGUITIES: true,
+        ERR_MSG: 'train line',
+      }),
   );
 
   /** `D wiht adam(...)`. */
@@ -388,27 +411,27 @@ export class SpecParser extends StatementParser {
     const values: PairItem[] = [];
     this.CONSUME(t.LCurly);
     this.MANY(() => {
-        this.CONSUME(t.Newline);
-        this.OR({
-          DEF: [
-            {
-              GATE: () => this.peek(2) === t.Equals,
-              ALT: () => {
-                const bound = this.SUBRULE(this.bind);
-                if (bound !== undefined) values.push({ name: bound.name, value: bound.value });
-              },
+      this.CONSUME(t.Newline);
+      this.OR({
+        DEF: [
+          {
+            GATE: () => this.peek(2) === t.Equals,
+            ALT: () => {
+              const bound = this.SUBRULE(this.bind);
+              if (bound !== undefined) values.push({ name: bound.name, value: bound.value });
             },
-            {
-              ALT: () => {
-                const item = this.SUBRULE(this.item);
-                if (item !== undefined) items.push(item);
-              },
+          },
+          {
+            ALT: () => {
+              const item = this.SUBRULE(this.item);
+              if (item !== undefined) items.push(item);
             },
-          ],
-          IGNORE_AMBIGUITIES: true,
-          ERR_MSG: 'variant line',
-        });
+          },
+        ],
+        IGNORE_AMBIGUITIES: true,
+        ERR_MSG: 'variant line',
       });
+    });
     this.CONSUME(t.RCurly);
     return { kind: 'variant', span: this.from(first), name, items, values };
   });

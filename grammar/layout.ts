@@ -57,7 +57,16 @@ function separates(before: IToken | undefined, newline: boolean, token: IToken, 
 
 function beginsStatement(type: TokenType): boolean {
   return (
-    openers.has(type) || type === t.If || type === t.For || type === t.Not || type === t.NumberLiteral || type === t.StringLiteral || type === t.True || type === t.False ||
-    type === t.None || type === t.Hole || (type.CATEGORIES ?? []).includes(t.Word)
+    openers.has(type) ||
+    type === t.If ||
+    type === t.For ||
+    type === t.Not ||
+    type === t.NumberLiteral ||
+    type === t.StringLiteral ||
+    type === t.True ||
+    type === t.False ||
+    type === t.None ||
+    type === t.Hole ||
+    (type.CATEGORIES ?? []).includes(t.Word)
   );
 }

@@ -9,13 +9,23 @@ import * as t from './tokens.js';
 /** After these the rest of the statement was read as meant, so that a fault in it is one of its own. */
 const mended: ReadonlySet<string> = new Set(
   [
-    messages.badEscape, messages.hugeNumber, messages.singleQuotes, messages.hashComment, messages.foreignOperator, messages.foreignWord, messages.semicolon, messages.headerColon,
-    messages.foreignStatement, messages.foreignAssignment,
+    messages.badEscape,
+    messages.hugeNumber,
+    messages.singleQuotes,
+    messages.hashComment,
+    messages.foreignOperator,
+    messages.foreignWord,
+    messages.semicolon,
+    messages.headerColon,
+    messages.foreignStatement,
+    messages.foreignAssignment,
   ].map((m) => m.code),
 );
 
 /** A habit rather than a slip: said once for the text, with the other lines. */
-const habits: ReadonlySet<string> = new Set([messages.hashComment, messages.semicolon, messages.headerColon, messages.reservedName, messages.singleQuotes].map((m) => m.code));
+const habits: ReadonlySet<string> = new Set(
+  [messages.hashComment, messages.semicolon, messages.headerColon, messages.reservedName, messages.singleQuotes].map((m) => m.code),
+);
 
 export class Lines {
   private readonly starts: IToken[] = [];

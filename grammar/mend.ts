@@ -113,7 +113,10 @@ class Mender {
   private text(token: IToken): boolean {
     const { next, diagnostics } = this;
     if (token.tokenType === t.SingleQuoted) {
-      const inner = token.image.slice(1, -1).replace(/\\'/g, "'").replace(/(?<!\\)"/g, '\\"');
+      const inner = token.image
+        .slice(1, -1)
+        .replace(/\\'/g, "'")
+        .replace(/(?<!\\)"/g, '\\"');
       report(diagnostics, messages.singleQuotes, this.span(token), [`"${inner}"`]);
       this.put(token, t.StringLiteral, `"${inner}"`);
       return true;
@@ -125,7 +128,8 @@ class Mender {
       const cut = token.image.length - tail.length;
       this.out.push({ ...t.retype(token, t.StringLiteral), image: `${token.image.slice(0, cut).replace(/\\$/, '')}"`, endOffset: token.startOffset + cut - 1 });
       const from = token.startOffset + cut;
-      for (const rest of t.tokenize(tail).tokens) this.out.push({ ...rest, startOffset: rest.startOffset + from, endOffset: (rest.endOffset as number) + from });
+      for (const rest of t.tokenize(tail).tokens)
+        this.out.push({ ...rest, startOffset: rest.startOffset + from, endOffset: (rest.endOffset as number) + from });
       return true;
     }
     if (token.tokenType === t.Identifier && /^[fr]$/.test(token.image) && touching(token, next) && next.tokenType === t.StringLiteral) {
@@ -210,10 +214,12 @@ function indented(tokens: readonly IToken[], source: Source, diagnostics: Diagno
       header = headers.has(type) ? token : undefined;
     }
     lineBegins = false;
+    if (type === t.LCurly) header = undefined;
     if (type === t.LParen || type === t.LSquare) depth++;
     if (type === t.RParen || type === t.RSquare) depth = Math.max(0, depth - 1);
     const after = tokens[i + 1]?.tokenType;
-    if (type === t.Colon && header !== undefined && depth === 0 && (after === undefined || after === t.Newline || after === t.LCurly)) {
+    const named = tokens[i - 1] === header && header?.tokenType !== t.Else;
+    if (type === t.Colon && header !== undefined && !named && depth === 0 && (after === undefined || after === t.Newline || after === t.LCurly)) {
       const { column } = position(source, header.startOffset);
       report(diagnostics, messages.headerColon, spanOf(source, token), [header.image]);
       if (after !== t.LCurly) {

@@ -56,20 +56,14 @@ export const messages = {
     'hyper a = 1e30',
     (text: string) => ({ message: `the number ${text} is too large`, help: 'the largest number is about 1.8e308' }),
   ),
-  singleQuotes: message(
-    'GAN1005',
-    'Strings stand in double quotes.',
-    "extends 'base.gan'",
-    'extends "base.gan"',
-    (text: string) => ({ message: 'strings stand in double quotes', help: `write ${text}` }),
-  ),
-  hashComment: message(
-    'GAN1006',
-    'A comment begins with `//`.',
-    'hyper a = 3 # width',
-    'hyper a = 3 // width',
-    () => ({ message: 'a comment begins with `//`, not `#`', help: 'write `//` for `#`' }),
-  ),
+  singleQuotes: message('GAN1005', 'Strings stand in double quotes.', "extends 'base.gan'", 'extends "base.gan"', (text: string) => ({
+    message: 'strings stand in double quotes',
+    help: `write ${text}`,
+  })),
+  hashComment: message('GAN1006', 'A comment begins with `//`.', 'hyper a = 3 # width', 'hyper a = 3 // width', () => ({
+    message: 'a comment begins with `//`, not `#`',
+    help: 'write `//` for `#`',
+  })),
   foreignOperator: message(
     'GAN1007',
     'Some operators of other languages are spelled otherwise here: `^` for `**`, `and` for `&&`, `or` for `||`, `not` for `!`.',
@@ -84,19 +78,20 @@ export const messages = {
     'hyper a = true',
     (theirs: string, ours: string) => ({ message: `\`${theirs}\` is written \`${ours}\` here`, help: `write \`${ours}\`` }),
   ),
-  semicolon: message(
-    'GAN1009',
-    'A statement ends at the end of its line or at `}`.',
-    'hyper a = 3;',
-    'hyper a = 3',
-    () => ({ message: 'a statement ends with its line, without `;`', help: 'delete the `;`, and give each statement a line' }),
-  ),
+  semicolon: message('GAN1009', 'A statement ends at the end of its line or at `}`.', 'hyper a = 3;', 'hyper a = 3', () => ({
+    message: 'a statement ends with its line, without `;`',
+    help: 'delete the `;`, and give each statement a line',
+  })),
   headerColon: message(
     'GAN1010',
     'The body of a net, block, `if` or `for` stands in braces; indentation has no meaning.',
     'net D(x):\n  x |> linear(1)\n',
     'net D(x) {\n  x |> linear(1)\n}',
-    (word: string) => ({ message: `the body of \`${word}\` stands in braces`, label: '`{` expected', help: 'write `{` for `:`, and `}` after the last line of the body' }),
+    (word: string) => ({
+      message: `the body of \`${word}\` stands in braces`,
+      label: '`{` expected',
+      help: 'write `{` for `:`, and `}` after the last line of the body',
+    }),
   ),
   foreignStatement: message(
     'GAN1011',
@@ -139,13 +134,10 @@ export const messages = {
       help: `write \`${closer}\``,
     }),
   ),
-  strayCloser: message(
-    'GAN1103',
-    'A closing bracket has no partner before it.',
-    'hyper a = 3)',
-    'hyper a = 3',
-    (closer: string) => ({ message: `this \`${closer}\` closes nothing`, help: `delete it, or write the missing \`${{ ')': '(', ']': '[', '}': '{' }[closer]}\`` }),
-  ),
+  strayCloser: message('GAN1103', 'A closing bracket has no partner before it.', 'hyper a = 3)', 'hyper a = 3', (closer: string) => ({
+    message: `this \`${closer}\` closes nothing`,
+    help: `delete it, or write the missing \`${{ ')': '(', ']': '[', '}': '{' }[closer]}\``,
+  })),
 
   // ------------------------------------------------------------ GAN12xx: expressions
   expectedExpression: message(
@@ -153,21 +145,32 @@ export const messages = {
     'A value should stand here: a number, a name, a call, a list, a record, or an operator between two of them.',
     'hyper a = ',
     'hyper a = 3',
-    (found: string, after: string | undefined) => ({ message: `expected an expression${after === undefined ? '' : ` after \`${after}\``}, found ${found}`, label: 'expression expected' }),
+    (found: string, after: string | undefined) => ({
+      message: `expected an expression${after === undefined ? '' : ` after \`${after}\``}, found ${found}`,
+      label: 'expression expected',
+    }),
   ),
   reservedName: message(
     'GAN1202',
     'The words if, else, for, in, as, and, or, not, true, false and none are part of the grammar and cannot be names.',
     'net G(z) {\n  in = z\n  z\n}',
     'net G(z) {\n  input = z\n  input\n}',
-    (word: string) => ({ message: `\`${word}\` is a word of the language and cannot be a name`, label: 'reserved', help: `choose another name, such as \`${word}_\`` }),
+    (word: string) => ({
+      message: `\`${word}\` is a word of the language and cannot be a name`,
+      label: 'reserved',
+      help: `choose another name, such as \`${word}_\``,
+    }),
   ),
   missingComma: message(
     'GAN1203',
     'Arguments, list items and record fields are separated by commas.',
     'hyper a = max(3 4)',
     'hyper a = max(3, 4)',
-    (before: string, what: string) => ({ message: `a comma is missing between two ${what}`, label: 'comma expected before this', help: `write \`, ${before}\`` }),
+    (before: string, what: string) => ({
+      message: `a comma is missing between two ${what}`,
+      label: 'comma expected before this',
+      help: `write \`, ${before}\``,
+    }),
   ),
   argumentEquals: message(
     'GAN1204',
@@ -218,13 +221,10 @@ export const messages = {
     'hyper a = f(x | y, z)',
     (why: string) => ({ message: why, help: 'write a comma' }),
   ),
-  emptyArgument: message(
-    'GAN1210',
-    'Between two commas something must stand.',
-    'hyper a = f(1, , 2)',
-    'hyper a = f(1, 2)',
-    (what: string) => ({ message: `${what} is missing before this comma`, help: 'delete the comma, or write what is missing' }),
-  ),
+  emptyArgument: message('GAN1210', 'Between two commas something must stand.', 'hyper a = f(1, , 2)', 'hyper a = f(1, 2)', (what: string) => ({
+    message: `${what} is missing before this comma`,
+    help: 'delete the comma, or write what is missing',
+  })),
   positionalAfterType: message(
     'GAN1211',
     'A type is a name with sizes in square brackets, `video[1, 8, 32, 32]`, or sizes alone, `[3, 8]`.',
@@ -237,7 +237,10 @@ export const messages = {
     '`<-` is one sign: it gives a state its next value. To compare with a negative number, put a space between `<` and `-`.',
     'net D(x) {\n  require f(x) <-1\n  x\n}',
     'net D(x) {\n  require f(x) < -1\n  x\n}',
-    () => ({ message: '`<-` gives a state its next value and cannot stand inside an expression', help: 'for a comparison write `< -` with a space; a state is advanced by `name <- value`' }),
+    () => ({
+      message: '`<-` gives a state its next value and cannot stand inside an expression',
+      help: 'for a comparison write `< -` with a space; a state is advanced by `name <- value`',
+    }),
   ),
   emptyIndex: message(
     'GAN1213',
@@ -255,17 +258,11 @@ export const messages = {
     'hyper a = 3',
     (found: string, help: string | undefined) => ({ message: `expected the end of the line, found ${found}`, label: 'not part of what stands before', help }),
   ),
-  expectedWord: message(
-    'GAN1302',
-    'A name should stand here.',
-    'hyper 3 = 4',
-    'hyper three = 4',
-    (found: string, what: string, form: string | undefined) => ({
-      message: `expected ${what}, found ${found}`,
-      label: 'name expected',
-      help: form === undefined ? undefined : `the form is \`${form}\``,
-    }),
-  ),
+  expectedWord: message('GAN1302', 'A name should stand here.', 'hyper 3 = 4', 'hyper three = 4', (found: string, what: string, form: string | undefined) => ({
+    message: `expected ${what}, found ${found}`,
+    label: 'name expected',
+    help: form === undefined ? undefined : `the form is \`${form}\``,
+  })),
   expectedSign: message(
     'GAN1303',
     'A sign of the grammar is missing.',
@@ -284,20 +281,16 @@ export const messages = {
     'train { steps 3 }',
     (found: string, where: string, form: string | undefined) => ({ message: `unexpected ${found} ${where}`, help: form }),
   ),
-  bindTarget: message(
-    'GAN1305',
-    'The left side of `=` is a single name.',
-    'net D(x) {\n  x.a = 3\n  x\n}',
-    'net D(x) {\n  a = 3\n  x\n}',
-    () => ({ message: 'only a name can be bound', label: 'not a name', help: 'write `name = value`; to compare, write `==`' }),
-  ),
-  notRange: message(
-    'GAN1306',
-    'A noise is drawn between two ends: `uniform[2] in -1..1`.',
-    'noise u: uniform[2] in 3',
-    'noise u: uniform[2] in 0..3',
-    () => ({ message: 'a range `from..to` must follow `in`', label: 'not a range', help: 'write `in -1..1`' }),
-  ),
+  bindTarget: message('GAN1305', 'The left side of `=` is a single name.', 'net D(x) {\n  x.a = 3\n  x\n}', 'net D(x) {\n  a = 3\n  x\n}', () => ({
+    message: 'only a name can be bound',
+    label: 'not a name',
+    help: 'write `name = value`; to compare, write `==`',
+  })),
+  notRange: message('GAN1306', 'A noise is drawn between two ends: `uniform[2] in -1..1`.', 'noise u: uniform[2] in 3', 'noise u: uniform[2] in 0..3', () => ({
+    message: 'a range `from..to` must follow `in`',
+    label: 'not a range',
+    help: 'write `in -1..1`',
+  })),
   originCall: message(
     'GAN1307',
     'A data set and an optimizer are named by a call: `mnist()`, `images("folder")`, `adam(lr: 2e-4)`.',
@@ -310,7 +303,11 @@ export const messages = {
     '`set` takes calls with the new defaults: `set conv(init: normal(0, 0.02)), linear(bias: false)`.',
     'set conv',
     'set conv(kernel: 3)',
-    (name: string) => ({ message: '`set` takes a call with the new defaults', label: '`(` expected after this', help: `write \`set ${name}(argument: value)\`` }),
+    (name: string) => ({
+      message: '`set` takes a call with the new defaults',
+      label: '`(` expected after this',
+      help: `write \`set ${name}(argument: value)\``,
+    }),
   ),
 
   // ------------------------------------------------------------ GAN14xx: items
@@ -329,14 +326,20 @@ export const messages = {
     'Values are bound in the body of a net, a block or a game. At the top level stands `hyper name = value` for a value that the whole text reads.',
     'frames = 16',
     'hyper frames = 16',
-    (name: string) => ({ message: 'a binding cannot stand at the top level', help: `for a value that all may read write \`hyper ${name} = ...\`; otherwise move it into a net, block or game` }),
+    (name: string) => ({
+      message: 'a binding cannot stand at the top level',
+      help: `for a value that all may read write \`hyper ${name} = ...\`; otherwise move it into a net, block or game`,
+    }),
   ),
   looseExpression: message(
     'GAN1403',
     'Expressions stand in the body of a net, a block or a game, or on the right of `=`.',
     '3 + 4',
     'hyper seven = 3 + 4',
-    (found: string) => ({ message: `an item cannot begin with ${found}`, help: 'an item begins with one of: extends, hyper, data, noise, net, block, set, game, train, sample, judge, metric, variant' }),
+    (found: string) => ({
+      message: `an item cannot begin with ${found}`,
+      help: 'an item begins with one of: extends, hyper, data, noise, net, block, set, game, train, sample, judge, metric, variant',
+    }),
   ),
   unknownGoal: message(
     'GAN1404',
@@ -345,7 +348,10 @@ export const messages = {
     'game { D maximizes E[x] }',
     (word: string, suggestion: string | undefined) => ({
       message: `unknown \`${word}\` in a game`,
-      help: suggestion === undefined ? 'a line of a game is `name = value`, `D maximizes value`, `G minimizes value`, `player G = nets`, `shared name = value` or `report name = value`' : meant(suggestion),
+      help:
+        suggestion === undefined
+          ? 'a line of a game is `name = value`, `D maximizes value`, `G minimizes value`, `player G = nets`, `shared name = value` or `report name = value`'
+          : meant(suggestion),
     }),
   ),
   misplacedLine: message(
@@ -353,7 +359,10 @@ export const messages = {
     'Some lines belong inside an item: players, objectives and reports in `game { ... }`, settings and optimizers in `train { ... }`, states and weights in a body.',
     'D maximizes E[x]',
     'game { D maximizes E[x] }',
-    (word: string, place: string) => ({ message: `a line that begins with \`${word}\` cannot stand at the top level`, help: `move it into ${place.endsWith('}') ? `\`${place}\`` : place}` }),
+    (word: string, place: string) => ({
+      message: `a line that begins with \`${word}\` cannot stand at the top level`,
+      help: `move it into ${place.endsWith('}') ? `\`${place}\`` : place}`,
+    }),
   ),
   misspeltLine: message(
     'GAN1406',
@@ -376,7 +385,24 @@ export const messages = {
 
 function strayHelp(text: string): string | undefined {
   const [first] = text;
-  const plain: Record<string, string> = { '“': '"', '”': '"', '‘': '"', '’': '"', '×': '*', '·': '*', '÷': '/', '−': '-', '–': '-', '—': '-', '≤': '<=', '≥': '>=', '≠': '!=', '←': '<-', '→': '->', '…': '..' };
+  const plain: Record<string, string> = {
+    '“': '"',
+    '”': '"',
+    '‘': '"',
+    '’': '"',
+    '×': '*',
+    '·': '*',
+    '÷': '/',
+    '−': '-',
+    '–': '-',
+    '—': '-',
+    '≤': '<=',
+    '≥': '>=',
+    '≠': '!=',
+    '←': '<-',
+    '→': '->',
+    '…': '..',
+  };
   if (first !== undefined && plain[first] !== undefined) return `write \`${plain[first]}\``;
   if (first === '@') return 'a matrix product is `matmul(a, b)`';
   if (first === '&') return 'the logical operator is `and`';
@@ -393,5 +419,13 @@ export function report<A extends readonly unknown[]>(diagnostics: Diagnostics, e
 
 export function diagnostic<A extends readonly unknown[]>(entry: Message<A>, span: Span, args: A, notes?: readonly Note[]): Diagnostic {
   const { message: text, label, help } = entry.say(...args);
-  return { code: entry.code, severity: 'error', message: text, span, ...(label === undefined ? {} : { label }), ...(help === undefined ? {} : { help }), ...(notes === undefined ? {} : { notes }) };
+  return {
+    code: entry.code,
+    severity: 'error',
+    message: text,
+    span,
+    ...(label === undefined ? {} : { label }),
+    ...(help === undefined ? {} : { help }),
+    ...(notes === undefined ? {} : { notes }),
+  };
 }

@@ -3,6 +3,8 @@ import type { BinaryOp } from './ast.js';
 
 export const power = {
   pipe: 0,
+  /** An `if` needs no parentheses to be read, but is printed in them beside an operator. */
+  choice: 0,
   or: 1,
   and: 2,
   not: 3,

@@ -2,17 +2,17 @@
 import type { Expr, Spec } from './ast.js';
 import { pairBrackets } from './brackets.js';
 import { docReader, readComments } from './comments.js';
+import { limitDepth } from './depth.js';
 import { Diagnostics } from './diagnostics.js';
 import { reportFaults } from './faults.js';
 import { SpecParser } from './items.js';
 import { layOut } from './layout.js';
 import { Lines } from './lines.js';
-import { limitDepth } from './depth.js';
 import { mend } from './mend.js';
 import { messages, report } from './messages.js';
 import type { Source } from './source.js';
-import { checkItems } from './toplevel.js';
 import { tokenize } from './tokens.js';
+import { checkItems } from './toplevel.js';
 
 let parser: SpecParser | undefined;
 
@@ -23,7 +23,12 @@ export function parse(source: Source, diagnostics: Diagnostics): Spec {
 
 /** Reads one expression, as in `--set width=8`. */
 export function parseExpression(source: Source, diagnostics: Diagnostics): Expr {
-  return read(source, diagnostics, (p) => p.whole(), (text) => ({ tokens: text.tokens.slice(1), closers: new Map([...text.closers].map(([token, at]) => [token, at - 1])) }));
+  return read(
+    source,
+    diagnostics,
+    (p) => p.whole(),
+    (text) => ({ tokens: text.tokens.slice(1), closers: new Map([...text.closers].map(([token, at]) => [token, at - 1])) }),
+  );
 }
 
 function read<T>(source: Source, diagnostics: Diagnostics, rule: (parser: SpecParser) => T, check: typeof checkItems): T {
@@ -46,6 +51,8 @@ function read<T>(source: Source, diagnostics: Diagnostics, rule: (parser: SpecPa
 
 /** Control characters by number, and no more than a few characters. */
 function visible(text: string): string {
-  const shown = [...text].slice(0, 12).map((c) => (/[\p{C}\p{Z}]/u.test(c) ? `U+${(c.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0')}` : c));
+  const shown = [...text]
+    .slice(0, 12)
+    .map((c) => (/[\p{C}\p{Z}]/u.test(c) ? `U+${(c.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0')}` : c));
   return shown.join('') + ([...text].length > 12 ? '...' : '');
 }

@@ -1,6 +1,24 @@
 /** The grammar of bodies: statements, nets and blocks. */
 import type { IToken } from 'chevrotain';
-import type { BlockItem, Body, CallExpr, Expr, ForStatement, Name, NetItem, Param, RequireStatement, ResultType, SetItem, Statement, StateStatement, StringExpr, TypeExpr, WeightStatement, Argument } from './ast.js';
+import type {
+  Argument,
+  BlockItem,
+  Body,
+  CallExpr,
+  Expr,
+  ForStatement,
+  Name,
+  NetItem,
+  Param,
+  RequireStatement,
+  ResultType,
+  SetItem,
+  Statement,
+  StateStatement,
+  StringExpr,
+  TypeExpr,
+  WeightStatement,
+} from './ast.js';
 import { ExpressionParser } from './expressions.js';
 import { messages } from './messages.js';
 import * as t from './tokens.js';
@@ -17,8 +35,8 @@ export abstract class StatementParser extends ExpressionParser {
       this.CONSUME(t.LCurly);
       this.MANY(() => {
         this.CONSUME(t.Newline);
-          const statement = this.SUBRULE(this.statement);
-          if (statement !== undefined) statements.push(statement);
+        const statement = this.SUBRULE(this.statement);
+        if (statement !== undefined) statements.push(statement);
       });
       this.CONSUME(t.RCurly);
       return { span: this.from(first), statements };
@@ -28,23 +46,25 @@ export abstract class StatementParser extends ExpressionParser {
     },
   );
 
-  private statement = this.RULE('statement', (): Statement =>
-    this.OR<Statement>({
-      DEF: [
-        { GATE: () => this.headerNext, ALT: () => this.SUBRULE(this.net) },
-        { GATE: () => this.headerNext, ALT: () => this.SUBRULE(this.block) },
-        { GATE: () => this.wordAt(2), ALT: () => this.SUBRULE(this.set) },
-        { GATE: () => this.wordAt(2), ALT: () => this.SUBRULE(this.state) },
-        { GATE: () => this.wordAt(2), ALT: () => this.SUBRULE(this.weight) },
-        { GATE: () => !this.assignmentNext, ALT: () => this.SUBRULE(this.require) },
-        { ALT: () => this.SUBRULE(this.loop) },
-        { GATE: () => this.peek(2) === t.Equals, ALT: () => this.SUBRULE(this.bind) },
-        { GATE: () => this.peek(2) === t.LeftArrow, ALT: () => this.SUBRULE(this.advance) },
-        { ALT: () => this.SUBRULE(this.result) },
-      ],
-      IGNORE_AMBIGUITIES: true,
-      ERR_MSG: 'statement',
-    }),
+  private statement = this.RULE(
+    'statement',
+    (): Statement =>
+      this.OR<Statement>({
+        DEF: [
+          { GATE: () => this.headerNext, ALT: () => this.SUBRULE(this.net) },
+          { GATE: () => this.headerNext, ALT: () => this.SUBRULE(this.block) },
+          { GATE: () => this.wordAt(2), ALT: () => this.SUBRULE(this.set) },
+          { GATE: () => this.wordAt(2), ALT: () => this.SUBRULE(this.state) },
+          { GATE: () => this.wordAt(2), ALT: () => this.SUBRULE(this.weight) },
+          { GATE: () => !this.assignmentNext, ALT: () => this.SUBRULE(this.require) },
+          { ALT: () => this.SUBRULE(this.loop) },
+          { GATE: () => this.peek(2) === t.Equals, ALT: () => this.SUBRULE(this.bind) },
+          { GATE: () => this.peek(2) === t.LeftArrow, ALT: () => this.SUBRULE(this.advance) },
+          { ALT: () => this.SUBRULE(this.result) },
+        ],
+        IGNORE_AMBIGUITIES: true,
+        ERR_MSG: 'statement',
+      }),
   );
 
   /** `net G` and `block up` begin a declaration; `net`, `net(3)` and `net = 3` do not. */

@@ -8,16 +8,36 @@ import { suggest } from './suggest.js';
 import * as t from './tokens.js';
 
 const items: ReadonlyMap<string, TokenType> = new Map([
-  ['extends', t.Extends], ['hyper', t.Hyper], ['data', t.Data], ['noise', t.Noise], ['net', t.Net], ['block', t.Block], ['set', t.SetWord], ['game', t.Game],
-  ['train', t.Train], ['sample', t.Sample], ['judge', t.Judge], ['metric', t.Metric], ['variant', t.Variant],
+  ['extends', t.Extends],
+  ['hyper', t.Hyper],
+  ['data', t.Data],
+  ['noise', t.Noise],
+  ['net', t.Net],
+  ['block', t.Block],
+  ['set', t.SetWord],
+  ['game', t.Game],
+  ['train', t.Train],
+  ['sample', t.Sample],
+  ['judge', t.Judge],
+  ['metric', t.Metric],
+  ['variant', t.Variant],
 ]);
 const itemTypes: ReadonlySet<TokenType> = new Set(items.values());
 
 /** Words that begin a line elsewhere, and where. */
 const elsewhere: ReadonlyMap<string, string> = new Map([
-  ['player', 'game { ... }'], ['report', 'game { ... }'], ['shared', 'game { ... }'], ['batch', 'train { ... }'], ['steps', 'train { ... }'], ['phase', 'train { ... }'],
-  ['accumulate', 'train { ... }'], ['state', 'the body of a net, block or game'], ['weight', 'the body of a net or block'], ['require', 'the body of a net, block or game'],
-  ['for', 'the body of a net or block'], ['if', 'the body of a net or block'],
+  ['player', 'game { ... }'],
+  ['report', 'game { ... }'],
+  ['shared', 'game { ... }'],
+  ['batch', 'train { ... }'],
+  ['steps', 'train { ... }'],
+  ['phase', 'train { ... }'],
+  ['accumulate', 'train { ... }'],
+  ['state', 'the body of a net, block or game'],
+  ['weight', 'the body of a net or block'],
+  ['require', 'the body of a net, block or game'],
+  ['for', 'the body of a net or block'],
+  ['if', 'the body of a net or block'],
 ]);
 
 /** `silent` where the braces of the text did not pair: what stands at the top level is then only a consequence. */
