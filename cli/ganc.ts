@@ -29,7 +29,7 @@ function setting(text: string, before: Record<string, string> = {}): Record<stri
   return { ...before, [match[1]]: match[2].trim() };
 }
 
-const set = () => new Option('--set <name=value>', "a hyper's value, instead of the spec's (repeatable)").argParser(setting).default({}, 'none');
+const set = () => new Option('--set <name=value>', "a hyper's value, instead of the spec's (repeatable)").argParser(setting);
 const variant = () => new Option('--variant <name>', 'a variant of the spec');
 const quiet = () => new Option('-q, --quiet', 'say nothing but errors');
 
@@ -170,7 +170,7 @@ First steps:
         '--vjp2 <file>',
         'with --vjp: a tensor V for each input; --out also holds `grad2.INPUT` and `grad2.cotangent.OUTPUT`, the gradients of sum <grad, V>',
       )
-      .option('--seed <n>', 'seed of draws', seed, 0n)
+      .option('--seed <n>', 'seed of draws (default: 0)', seed)
       .addOption(set())
       .addOption(variant())
       .addOption(quiet())

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import type { CompileOptions } from '../compiler/compile.js';
 import { merge } from '../compiler/elaborate/merge.js';
+import type { Spec } from '../grammar/ast.js';
 import { type Diagnostic, Diagnostics } from '../grammar/diagnostics.js';
 import { parse } from '../grammar/parser.js';
 import { print } from '../grammar/printer.js';
@@ -44,7 +45,7 @@ function decode(name: string, data: Buffer): string {
 
 /** What the options of every command that compiles say. */
 export interface SpecOptions {
-  readonly set: Record<string, string>;
+  readonly set?: Record<string, string>;
   readonly variant?: string;
   readonly quiet?: boolean;
 }
@@ -63,13 +64,15 @@ export function compileOptions(options: SpecOptions): CompileOptions {
  * Values given on the command line are noted on top.
  */
 export function resolvedText(source: Source, options: SpecOptions): string {
-  const compile = compileOptions(options);
+  const extended = options.variant !== undefined || parse(source, new Diagnostics()).items.some((item) => item.kind === 'extends');
+  const settings = Object.entries(options.set ?? {}).map(([name, value]) => `// --set ${name}=${value}\n`);
+  return settings.join('') + (extended ? print(mergedSpec(source, options)) : source.text);
+}
+
+/** A spec that compiles, with its parents and the variant. */
+export function mergedSpec(source: Source, options: SpecOptions): Spec {
   const diagnostics = new Diagnostics();
-  const spec = parse(source, diagnostics);
-  const whole =
-    options.variant === undefined && !spec.items.some((item) => item.kind === 'extends') ? source.text : print(merge(spec, source, diagnostics, compile));
-  const settings = Object.entries(options.set).map(([name, value]) => `// --set ${name}=${value}\n`);
-  return settings.join('') + whole;
+  return merge(parse(source, diagnostics), source, diagnostics, compileOptions(options));
 }
 
 function list(folder: string): string[] {

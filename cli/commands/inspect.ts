@@ -25,7 +25,8 @@ function describe(module: Module) {
   const variables = (kind: string) =>
     module.variables.filter((v) => v.kind === kind).map(({ name, shape, dtype, player }) => ({ name, shape, dtype, ...(player && { player }) }));
   const weights = variables('weight');
-  const nets = [...new Set(weights.map((w) => w.name.split('.')[0]))].map((name) => ({
+  const inOrder = module.layers.filter((layer) => layer.depth === 0).map((layer) => layer.path);
+  const nets = [...new Set([...inOrder, ...weights.map((w) => w.name.split('.')[0])])].map((name) => ({
     name,
     parameters: weights.filter((w) => w.name.startsWith(`${name}.`)).reduce((sum, w) => sum + size(w.shape), 0),
   }));

@@ -3,11 +3,13 @@ import { type Compiled, compileRun } from '../../compiler/compile.js';
 import type { DType } from '../../compiler/graph/node.js';
 import { lower } from '../../compiler/plan/lower.js';
 import type { Entry, Program } from '../../compiler/program/types.js';
+import type { NetItem } from '../../grammar/ast.js';
+import type { Source } from '../../grammar/source.js';
 import { suggest } from '../../grammar/suggest.js';
 import type { TensorData } from '../../runtime/execute/tensor.js';
 import { readSafetensors, type StoredTensor, writeSafetensors } from '../../runtime/train/safetensors.js';
 import { FileError, UsageError } from '../errors.js';
-import { accept, compileOptions, readSource, type SpecOptions } from '../source.js';
+import { accept, compileOptions, mergedSpec, readSource, type SpecOptions } from '../source.js';
 import { out, shapeText } from '../terminal.js';
 
 export interface NetOptions extends SpecOptions {
@@ -17,7 +19,7 @@ export interface NetOptions extends SpecOptions {
   readonly training?: boolean;
   readonly vjp?: string;
   readonly vjp2?: string;
-  readonly seed: bigint;
+  readonly seed?: bigint;
 }
 
 type Tensors = Map<string, StoredTensor>;
@@ -40,23 +42,29 @@ export async function run(spec: string, net: string, options: NetOptions): Promi
   );
 
   const entry = program.entries.find((e) => e.name === 'run') as Entry;
-  const files = [
-    { path: options.in, prefix: '', tensors: inputs },
-    { path: options.vjp, prefix: 'cotangent.' },
-    { path: options.vjp2, prefix: 'v.' },
-  ];
-  const tensors: Record<string, TensorData> = {};
-  const groups = files.map(({ prefix }) =>
-    entry.inputs.filter((i) => i.kind === 'tensor' && (prefix === '' ? !/^(cotangent|v)\./.test(i.name) : i.name.startsWith(prefix))),
+  const results = entry.outputs.filter((o) => o.dtype === 'f32' && !/^(state|grad|grad2)\./.test(o.name));
+  const given = pick(
+    options.in,
+    inputs,
+    parametersOf(source, net, options).map((name) => entry.inputs.find((i) => i.name === name) ?? inputs.get(name) ?? { name }),
   );
-  for (const [i, { path, prefix, tensors: read }] of files.entries()) {
-    if (path === undefined) continue;
-    const wanted = groups[i].map(({ name, dtype, shape }) => ({ name: name.slice(prefix.length), dtype, shape }));
-    for (const [name, tensor] of pick(path, read ?? (await readSafetensors(path)), wanted)) tensors[`${prefix}${name}`] = tensor;
+  const cotangents = options.vjp === undefined ? undefined : pick(options.vjp, await readSafetensors(options.vjp), results);
+  const directions = [...given].filter(([, t]) => t.dtype === 'f32').map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+  const along = options.vjp2 === undefined ? undefined : pick(options.vjp2, await readSafetensors(options.vjp2), directions);
+  const tensors: Record<string, TensorData> = {};
+  for (const [prefix, group] of [
+    ['', given],
+    ['cotangent.', cotangents],
+    ['v.', along],
+  ] as const) {
+    for (const [name, tensor] of group ?? []) {
+      // What the outputs do not depend on is no input of the program.
+      if (entry.inputs.some((i) => i.name === prefix + name)) tensors[prefix + name] = tensor;
+    }
   }
   const weights = options.weights === undefined ? undefined : pickWeights(options.weights, await readSafetensors(options.weights), program);
 
-  const outputs = await execute(program, weights, tensors, options.seed);
+  const outputs = await execute(program, weights, tensors, options.seed ?? 0n);
   await writeSafetensors(options.out, new Map(Object.entries(outputs)));
   if (!options.quiet) for (const [name, { shape, dtype }] of Object.entries(outputs)) out(`${name}  ${dtype}${shapeText(shape)}\n`);
 }
@@ -82,10 +90,18 @@ function batchOf(path: string, tensors: Tensors): number {
   return first.shape[0];
 }
 
+/** The net's parameters, as the spec (or its parent) declares them. The spec compiled, so the net is there. */
+function parametersOf(source: Source, net: string, options: SpecOptions): string[] {
+  const { items } = mergedSpec(source, options);
+  const item = items.find((i): i is NetItem => i.kind === 'net' && i.name.text === net) as NetItem;
+  return item.params.map((p) => p.name.text);
+}
+
+/** Without a shape: whatever the file has. */
 interface Wanted {
   readonly name: string;
-  readonly dtype: DType;
-  readonly shape: readonly number[];
+  readonly dtype?: DType;
+  readonly shape?: readonly number[];
 }
 
 /** Exactly the wanted tensors. Lists all that is missing, not known or of another shape. */
@@ -118,10 +134,10 @@ function take(tensors: Tensors, { name, dtype, shape }: Wanted, found: Map<strin
   const tensor = tensors.get(name);
   if (!tensor) {
     const near = suggest(name, tensors.keys());
-    problems.push(`${name} ${shapeText(shape)} is missing${near ? `; is it the file's ${near}?` : ''}`);
-  } else if (tensor.shape.length !== shape.length || tensor.shape.some((n, i) => n !== shape[i])) {
+    problems.push(`${name}${shape ? ` ${shapeText(shape)}` : ''} is missing${near ? `; is it the file's ${near}?` : ''}`);
+  } else if (shape && (tensor.shape.length !== shape.length || tensor.shape.some((n, i) => n !== shape[i]))) {
     problems.push(`${name} is ${shapeText(tensor.shape)}; wanted is ${shapeText(shape)}`);
-  } else found.set(name, tensor.as(dtype));
+  } else found.set(name, tensor.as(dtype ?? tensor.dtype));
 }
 
 async function execute(

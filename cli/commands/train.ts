@@ -59,7 +59,7 @@ export async function train(spec: string | undefined, options: TrainCommandOptio
 function target(spec: string | undefined, { resume, set, variant }: TrainCommandOptions): { spec?: string; resume?: string | true } {
   if (spec === undefined && typeof resume === 'string' && existsSync(resume) && !isRun(resume)) return { spec: resume, resume: true };
   if (spec === undefined && typeof resume === 'string') {
-    if (variant !== undefined || Object.keys(set).length > 0)
+    if (variant !== undefined || set !== undefined)
       throw new UsageError('a run goes on with its own settings: --set and --variant have no meaning with --resume RUN');
     return { resume };
   }
@@ -86,7 +86,7 @@ async function programOf(path: string, options: TrainCommandOptions): Promise<Ma
   if (path !== '-' && existsSync(path) && statSync(path).isDirectory()) {
     const { readProgramFolder } = await import('../../runtime/train/folder.js');
     if (!existsSync(join(path, 'program.json'))) readSource(path);
-    if (options.variant !== undefined || Object.keys(options.set).length > 0) {
+    if (options.variant !== undefined || options.set !== undefined) {
       throw new UsageError(
         `${path} is compiled already: --set and --variant cannot change it`,
         'compile the spec again: ganc compile SPEC --set name=value -o DIR',

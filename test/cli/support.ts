@@ -21,6 +21,9 @@ export interface RunOptions {
   readonly watch?: (stderr: string, kill: (signal: NodeJS.Signals) => void) => void;
 }
 
+/** What Dawn itself prints of lavapipe's limits. */
+const DRIVER = /^Warning: maxDynamic\w+ artificially reduced .*\n/gm;
+
 /** `ganc` with arguments, through the launcher: it builds first where sources are newer. */
 export function ganc(args: readonly string[], options: RunOptions = {}): Promise<Result> {
   return new Promise((resolve, reject) => {
@@ -35,7 +38,7 @@ export function ganc(args: readonly string[], options: RunOptions = {}): Promise
       options.watch?.(stderr, (signal) => child.kill(signal));
     });
     child.on('error', reject);
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
+    child.on('close', (code) => resolve({ code, stdout, stderr: stderr.replace(DRIVER, '') }));
     child.stdin.end(options.input ?? '');
   });
 }
