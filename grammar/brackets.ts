@@ -49,20 +49,12 @@ const wanting: ReadonlySet<TokenType> = new Set([
 ]);
 
 export function wantsOperand(type: TokenType): boolean {
-  return wanting.has(type) || (type.CATEGORIES ?? []).includes(t.BinaryOperator);
+  return wanting.has(type) || t.isA(type, t.BinaryOperator);
 }
 
 /** Before one of these a newline is nothing. */
 export function continues(type: TokenType): boolean {
-  return (
-    type === t.Pipe ||
-    type === t.Bar ||
-    type === t.Comma ||
-    type === t.Else ||
-    type === t.RightArrow ||
-    type === t.Dot ||
-    (type.CATEGORIES ?? []).includes(t.BinaryOperator)
-  );
+  return type === t.Pipe || type === t.Bar || type === t.Comma || type === t.Else || type === t.RightArrow || type === t.Dot || t.isA(type, t.BinaryOperator);
 }
 
 /** Behind one of these `{name: ` is a record. */
@@ -261,7 +253,7 @@ class Pairing {
     const after = this.tokens[at + 1]?.tokenType;
     if (type === t.Game || type === t.Train) return after === t.LCurly;
     if (type === t.Extends) return after === t.StringLiteral;
-    return after !== undefined && (after.CATEGORIES ?? []).includes(t.Word);
+    return after !== undefined && t.isA(after, t.Word);
   }
 
   private columnOf(token: IToken): number {

@@ -1,5 +1,5 @@
 /** Bounds how deep a tree can become, so that no text exhausts the stack of the parser or of what reads its tree. */
-import type { IToken, TokenType } from 'chevrotain';
+import type { TokenType } from 'chevrotain';
 import type { Diagnostics } from './diagnostics.js';
 import type { LaidOut } from './layout.js';
 import { messages, report } from './messages.js';
@@ -15,8 +15,7 @@ const elseWeight = 5;
 
 function weight(type: TokenType): number {
   if (type === t.Else) return elseWeight;
-  const counts =
-    type === t.Pipe || type === t.Dot || type === t.Not || type === t.LParen || type === t.LSquare || (type.CATEGORIES ?? []).includes(t.BinaryOperator);
+  const counts = type === t.Pipe || type === t.Dot || type === t.Not || type === t.LParen || type === t.LSquare || t.isA(type, t.BinaryOperator);
   return counts ? 1 : 0;
 }
 

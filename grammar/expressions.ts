@@ -1,21 +1,11 @@
 /** The grammar of expressions. Operators are read as a flat row and bound by `climb.ts`. */
-import { EmbeddedActionsParser, EOF, type IParserConfig, type IParserErrorMessageProvider, type IToken, type ParserMethod, type TokenType } from 'chevrotain';
+import { EOF, type IToken, type ParserMethod, type TokenType } from 'chevrotain';
 import type { Argument, Body, Expr, IndexItem, Name, StringExpr } from './ast.js';
 import { climb, type Part } from './climb.js';
-import { Diagnostics } from './diagnostics.js';
-import { type Message, messages, report } from './messages.js';
-import type { Source, Span } from './source.js';
+import { messages, report } from './messages.js';
+import { GrammarParser } from './recovery.js';
+import type { Span } from './source.js';
 import * as t from './tokens.js';
-
-/** Chevrotain gives texts only; `faults.ts` makes diagnostics of the exceptions, so the texts carry just what was expected. */
-const errorMessageProvider: IParserErrorMessageProvider = {
-  buildMismatchTokenMessage: ({ expected }) => expected.name,
-  buildNotAllInputParsedMessage: () => 'end',
-  buildNoViableAltMessage: ({ customUserDescription, ruleName }) => customUserDescription ?? ruleName,
-  buildEarlyExitMessage: ({ customUserDescription, ruleName }) => customUserDescription ?? ruleName,
-};
-
-const config: IParserConfig = { recoveryEnabled: true, maxLookahead: 3, errorMessageProvider, nodeLocationTracking: 'none' };
 
 const operandStarts: ReadonlySet<TokenType> = new Set([t.NumberLiteral, t.StringLiteral, t.True, t.False, t.None, t.Hole, t.If, t.LCurly]);
 
@@ -24,129 +14,14 @@ export interface PairItem {
   readonly value: Expr;
 }
 
-/** What recovery needs of Chevrotain's parser beyond its declared types (11.2.0). */
-interface Recovery {
-  SKIP_TOKEN(): IToken;
-  consumeToken(): void;
-  tryInRuleRecovery(expected: TokenType, follows: TokenType[]): IToken;
-  flattenFollowSet(): TokenType[];
-  exportLexerState(): number;
-  importLexerState(state: number): void;
-}
-
-const { SKIP_TOKEN: skip, tryInRuleRecovery: inRuleRecovery } = EmbeddedActionsParser.prototype as unknown as Recovery;
-
-const nowhere: Source = { name: '', text: '' };
-
-export abstract class ExpressionParser extends EmbeddedActionsParser {
-  protected source: Source = nowhere;
-  protected diagnostics = new Diagnostics();
+export abstract class ExpressionParser extends GrammarParser {
   /** `as` names that wait for the pipe that may take them. */
   protected readonly loose = new Map<Expr, Name>();
 
   abstract body: ParserMethod<[], Body>;
 
-  constructor() {
-    super(t.vocabulary, config);
-  }
-
-  // ---------------------------------------------------------------- places
-
-  protected spanOf(token: IToken): Span {
-    return { source: this.source, start: token.startOffset, end: t.endOf(token) };
-  }
-
-  /** From a token to the last one consumed. */
-  protected from(first: IToken): Span {
-    return { source: this.source, start: first.startOffset, end: Math.max(first.startOffset, t.endOf(this.LA(0))) };
-  }
-
-  protected nameOf(token: IToken): Name {
-    return { text: token.image, span: this.spanOf(token) };
-  }
-
-  /** Reports from inside a rule; silent while Chevrotain records the grammar. */
-  protected say<A extends readonly unknown[]>(entry: Message<A>, span: Span, ...args: A): void {
-    this.ACTION(() => report(this.diagnostics, entry, span, args));
-  }
-
-  protected broken(): Expr {
-    const token = this.LA(0);
-    const end = Number.isFinite(token.startOffset) ? t.endOf(token) : 0;
-    return { kind: 'broken', span: { source: this.source, start: end, end } };
-  }
-
-  /** Two tokens on, without the grammar: the gates below decide by them. */
-  protected peek(k: number): TokenType {
-    return this.LA(k).tokenType;
-  }
-
-  protected wordAt(k: number): boolean {
-    return this.tokenIs(k, t.Word);
-  }
-
-  protected tokenIs(k: number, type: TokenType): boolean {
-    const found = this.LA(k).tokenType;
-    return found === type || (found.CATEGORIES ?? []).includes(type);
-  }
-
   private get operandNext(): boolean {
     return operandStarts.has(this.peek(1)) || this.wordAt(1);
-  }
-
-  // ---------------------------------------------------------------- recovery: brackets are always balanced here, and are skipped whole
-
-  override canTokenTypeBeInsertedInRecovery(type: TokenType): boolean {
-    return type === t.Equals || type === t.Colon;
-  }
-
-  override canTokenTypeBeDeletedInRecovery(): boolean {
-    return t.deletable(this.LA(1).tokenType);
-  }
-
-  /** A colon for `=` or the reverse, and a reserved word for a name, are read as what was meant; the message is already given. */
-  tryInRuleRecovery(expected: TokenType, follows: TokenType[]): IToken {
-    const found = this.LA(1);
-    const swapped = (expected === t.Colon && found.tokenType === t.Equals) || (expected === t.Equals && found.tokenType === t.Colon);
-    if (swapped || (expected === t.Word && t.reservedWords.has(found.image))) {
-      (this as unknown as Recovery).consumeToken();
-      return found;
-    }
-    return inRuleRecovery.call(this, expected, follows);
-  }
-
-  override getTokenToInsert(type: TokenType): IToken {
-    return { ...t.virtual(type, t.endOf(this.LA(0))), isInsertedInRecovery: true };
-  }
-
-  /** Index of the closing partner of every opening token of the input. */
-  protected closers: ReadonlyMap<IToken, number> = new Map();
-
-  /** Skips a token, or a bracketed group whole, and gives the next. */
-  override SKIP_TOKEN(): IToken {
-    const inner = this as unknown as Recovery;
-    const close = this.closers.get(this.LA(1));
-    if (close !== undefined) inner.importLexerState(close - 1);
-    return skip.call(this);
-  }
-
-  /** As Chevrotain's, but never stopping inside a bracketed group. */
-  findReSyncTokenType(): TokenType {
-    const inner = this as unknown as Recovery;
-    const follow = inner.flattenFollowSet();
-    const place = inner.exportLexerState();
-    let token = this.LA(1);
-    let found = EOF;
-    while (token.tokenType !== EOF) {
-      const match = follow.find((type) => token.tokenType === type || (token.tokenType.CATEGORIES ?? []).includes(type));
-      if (match !== undefined) {
-        found = match;
-        break;
-      }
-      token = this.SKIP_TOKEN();
-    }
-    inner.importLexerState(place);
-    return found;
   }
 
   // ---------------------------------------------------------------- expressions
@@ -271,10 +146,10 @@ export abstract class ExpressionParser extends EmbeddedActionsParser {
         DEF: [
           { ALT: () => this.SUBRULE(this.number) },
           { ALT: () => this.SUBRULE(this.text) },
-          { ALT: () => (this.CONSUME(t.True), { kind: 'bool', span: this.spanOf(first), value: true }) },
-          { ALT: () => (this.CONSUME(t.False), { kind: 'bool', span: this.spanOf(first), value: false }) },
-          { ALT: () => (this.CONSUME(t.None), { kind: 'none', span: this.spanOf(first) }) },
-          { ALT: () => (this.CONSUME(t.Hole), { kind: 'hole', span: this.spanOf(first) }) },
+          { ALT: () => this.given(this.CONSUME(t.True), { kind: 'bool', span: this.spanOf(first), value: true }) },
+          { ALT: () => this.given(this.CONSUME(t.False), { kind: 'bool', span: this.spanOf(first), value: false }) },
+          { ALT: () => this.given(this.CONSUME(t.None), { kind: 'none', span: this.spanOf(first) }) },
+          { ALT: () => this.given(this.CONSUME(t.Hole), { kind: 'hole', span: this.spanOf(first) }) },
           { ALT: () => ({ kind: 'name', span: this.spanOf(first), name: this.CONSUME(t.Word).image }) },
           {
             ALT: () => {
@@ -307,11 +182,11 @@ export abstract class ExpressionParser extends EmbeddedActionsParser {
   text = this.RULE('text', (): StringExpr => {
     const token = this.CONSUME(t.StringLiteral);
     const span = this.spanOf(token);
-    const text = token.image.slice(1, -1).replace(/\\(.)/gs, (escape: string, char: string) => {
+    const text = token.image.slice(1, -1).replace(/\\(.)/gs, (sequence: string, char: string) => {
       if (char === 'n') return '\n';
       if (char === '"' || char === '\\') return char;
-      this.say(messages.badEscape, span, escape);
-      return escape;
+      this.say(messages.badEscape, span, sequence);
+      return sequence;
     });
     return { kind: 'string', span, text };
   });

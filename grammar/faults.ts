@@ -1,8 +1,8 @@
 /** Makes diagnostics of what Chevrotain's parser raises. */
 import type { IRecognitionException, IToken } from 'chevrotain';
-import type { Diagnostics } from './diagnostics.js';
+import type { Diagnostic } from './diagnostics.js';
 import type { Lines } from './lines.js';
-import { messages, report } from './messages.js';
+import { diagnostic, messages } from './messages.js';
 import type { Source, Span } from './source.js';
 import { suggest } from './suggest.js';
 import * as t from './tokens.js';
@@ -42,11 +42,12 @@ const within: ReadonlySet<string> = new Set(['bind', 'params', 'origin', 'type',
 const statementWords = ['state', 'weight', 'require', 'for', 'set', 'net', 'block', 'if'];
 const reservedTypes = new Set([t.If, t.Else, t.For, t.In, t.As, t.And, t.Or, t.Not, t.True, t.False, t.None]);
 
-export function reportFaults(faults: readonly IRecognitionException[], source: Source, diagnostics: Diagnostics, lines: Lines): void {
-  for (const fault of faults) explain(fault, source, diagnostics, lines);
+/** One diagnostic a fault; which of them are shown, `Lines.pick` decides. */
+export function explainFaults(faults: readonly IRecognitionException[], source: Source, lines: Lines): Diagnostic[] {
+  return faults.map((fault) => explain(fault, source, lines));
 }
 
-function explain(fault: IRecognitionException, source: Source, diagnostics: Diagnostics, lines: Lines): void {
+function explain(fault: IRecognitionException, source: Source, lines: Lines): Diagnostic {
   const { token } = fault;
   const before = lines.before(token);
   const span = place(token, before, source);
@@ -55,38 +56,37 @@ function explain(fault: IRecognitionException, source: Source, diagnostics: Diag
   const form = stack.reduce<string | undefined>((last, rule) => forms[rule] ?? last, undefined);
   const rule = stack[stack.length - 1];
   const own = forms[rule] ?? (within.has(rule) ? form : undefined);
-  if (token.tokenType === t.LeftArrow) return report(diagnostics, messages.arrowInExpression, span, []);
+  if (token.tokenType === t.LeftArrow) return diagnostic(messages.arrowInExpression, span, []);
   if (fault.name !== 'MismatchedTokenException') {
     if (fault.message === 'expression' || fault.message === 'indexItem' || fault.message === 'statement') {
-      if (misused(token)) return report(diagnostics, messages.reservedName, span, [token.image]);
-      return report(diagnostics, messages.expectedExpression, span, [found, text(before)]);
+      if (misused(token)) return diagnostic(messages.reservedName, span, [token.image]);
+      return diagnostic(messages.expectedExpression, span, [found, text(before)]);
     }
     const [where, help] = places[fault.message] ?? ['here', own === undefined ? undefined : `the form is \`${own}\``];
-    return report(diagnostics, messages.unexpected, span, [found, where, help]);
+    return diagnostic(messages.unexpected, span, [found, where, help]);
   }
   switch (fault.message) {
     case 'Word':
-      if (reservedTypes.has(token.tokenType)) return report(diagnostics, messages.reservedName, span, [token.image]);
-      return report(diagnostics, messages.expectedWord, span, [found, before === undefined ? 'a name' : `a name after \`${text(before)}\``, own]);
+      if (reservedTypes.has(token.tokenType)) return diagnostic(messages.reservedName, span, [token.image]);
+      return diagnostic(messages.expectedWord, span, [found, before === undefined ? 'a name' : `a name after \`${text(before)}\``, own]);
     case 'EOF':
-      return report(diagnostics, messages.expectedEnd, span, [found, endHelp(token, before, lines.first(span.start))]);
+      return diagnostic(messages.expectedEnd, span, [found, endHelp(token, before, lines.first(span.start))]);
     case 'RCurly':
-      if (rule === 'record') return report(diagnostics, messages.expectedSign, span, ['`,` or `}`', found, own]);
+      if (rule === 'record') return diagnostic(messages.expectedSign, span, ['`,` or `}`', found, own]);
       if (before === undefined || before.tokenType === t.Newline || before.tokenType === t.LCurly)
-        return report(diagnostics, messages.unexpected, span, [found, ...(places[rule] ?? ['here', undefined])]);
-      return report(diagnostics, messages.expectedEnd, span, [found, endHelp(token, before, lines.first(span.start))]);
+        return diagnostic(messages.unexpected, span, [found, ...(places[rule] ?? ['here', undefined])]);
+      return diagnostic(messages.expectedEnd, span, [found, endHelp(token, before, lines.first(span.start))]);
     case 'RParen':
     case 'RSquare':
-      if (misused(token)) return report(diagnostics, messages.reservedName, span, [token.image]);
-      if (before?.tokenType === t.LParen || before?.tokenType === t.LSquare)
-        return report(diagnostics, messages.expectedExpression, span, [found, before.image]);
-      if (fault.message === 'RSquare') return report(diagnostics, messages.expectedSign, span, ['`,` or `]`', found, undefined]);
-      return report(diagnostics, messages.expectedSign, span, [rule === 'atom' ? '`)`' : '`,` or `)`', found, undefined]);
+      if (misused(token)) return diagnostic(messages.reservedName, span, [token.image]);
+      if (before?.tokenType === t.LParen || before?.tokenType === t.LSquare) return diagnostic(messages.expectedExpression, span, [found, before.image]);
+      if (fault.message === 'RSquare') return diagnostic(messages.expectedSign, span, ['`,` or `]`', found, undefined]);
+      return diagnostic(messages.expectedSign, span, [rule === 'atom' ? '`)`' : '`,` or `)`', found, undefined]);
     case 'LCurly':
-      if (token.tokenType === t.Colon) return report(diagnostics, messages.headerColon, span, [before?.image ?? 'this']);
-      return report(diagnostics, messages.expectedSign, span, ['`{`', found, own]);
+      if (token.tokenType === t.Colon) return diagnostic(messages.headerColon, span, [before?.image ?? 'this']);
+      return diagnostic(messages.expectedSign, span, ['`{`', found, own]);
     default:
-      return report(diagnostics, messages.expectedSign, span, [signs[fault.message] ?? fault.message, found, own]);
+      return diagnostic(messages.expectedSign, span, [signs[fault.message] ?? fault.message, found, own]);
   }
 }
 
@@ -146,8 +146,7 @@ function endHelp(token: IToken, before: IToken | undefined, first: IToken | unde
   if (token.tokenType === t.Else) return '`else` follows the `}` of an `if`';
   if (token.tokenType === t.Colon) return 'a colon belongs to a named argument, a field or a type; a binding is `name = value`';
   if (token.tokenType === t.As) return '`as` follows a call: `linear(32) as fc1`';
-  if (before?.tokenType === t.NumberLiteral && (token.tokenType.CATEGORIES ?? []).includes(t.Word))
-    return `a product is written \`${before.image} * ${token.image}\``;
+  if (before?.tokenType === t.NumberLiteral && t.isA(token.tokenType, t.Word)) return `a product is written \`${before.image} * ${token.image}\``;
   const near = first !== undefined && first.tokenType === t.Identifier && before === first ? suggest(first.image, statementWords) : undefined;
   if (near !== undefined) return `did you mean \`${near}\`?`;
   return 'give each statement a line of its own, or put an operator between the two';

@@ -286,8 +286,8 @@ export class SpecParser extends StatementParser {
     const player = this.nameOf(first);
     const goal = this.OR<'maximizes' | 'minimizes'>({
       DEF: [
-        { ALT: () => (this.CONSUME(t.Maximizes), 'maximizes') },
-        { ALT: () => (this.CONSUME(t.Minimizes), 'minimizes') },
+        { ALT: () => this.given(this.CONSUME(t.Maximizes), 'maximizes') },
+        { ALT: () => this.given(this.CONSUME(t.Minimizes), 'minimizes') },
         {
           ALT: () => {
             const word = this.CONSUME(t.Identifier);

@@ -67,6 +67,6 @@ function beginsStatement(type: TokenType): boolean {
     type === t.False ||
     type === t.None ||
     type === t.Hole ||
-    (type.CATEGORIES ?? []).includes(t.Word)
+    t.isA(type, t.Word)
   );
 }

@@ -101,7 +101,7 @@ class Mender {
       return true;
     }
     const before = this.out[this.out.length - 1];
-    if (arithmetic.has(token.tokenType) && next.tokenType === t.Equals && before !== undefined && isWord(before)) {
+    if (arithmetic.has(token.tokenType) && next.tokenType === t.Equals && before !== undefined && t.isA(before.tokenType, t.Word)) {
       report(diagnostics, messages.foreignAssignment, this.span(token, next), [before.image, token.image]);
       this.put(next, t.Equals, '=');
       this.at++;
@@ -159,12 +159,12 @@ class Mender {
       this.put({ ...token, startOffset: t.endOf(token) }, t.If, 'if');
       return true;
     }
-    if (declaring.has(token.image) && isWord(next)) {
+    if (declaring.has(token.image) && t.isA(next.tokenType, t.Word)) {
       say('declare a net with `net Name(...) { ... }` and a reusable piece with `block name(...) { ... }`');
       this.put(token, /^[A-Z]/.test(next.image) ? t.Net : t.Block, token.image);
       return true;
     }
-    if (binding.has(token.image) && isWord(next)) {
+    if (binding.has(token.image) && t.isA(next.tokenType, t.Word)) {
       say(`write \`${next.image} = ...\``);
       return true;
     }
@@ -177,17 +177,13 @@ class Mender {
       this.put(token, t.If, 'while');
       return true;
     }
-    if ((token.image === 'import' || token.image === 'from') && (isWord(next) || follows === t.StringLiteral)) {
+    if ((token.image === 'import' || token.image === 'from') && (t.isA(next.tokenType, t.Word) || follows === t.StringLiteral)) {
       say('every layer is known without an import; to build on another text write `extends "base.gan"`');
       while (this.next !== undefined && this.next.tokenType !== t.Newline) this.at++;
       return true;
     }
     return false;
   }
-}
-
-function isWord(token: IToken): boolean {
-  return (token.tokenType.CATEGORIES ?? []).includes(t.Word);
 }
 
 /** Bodies written as in Python, a colon and an indented block, get their braces. */

@@ -47,7 +47,7 @@ export const messages = {
     'After a backslash a string knows `\\"`, `\\\\` and `\\n`.',
     'extends "a\\qb.gan"',
     'extends "a\\\\qb.gan"',
-    (escape: string) => ({ message: `unknown escape \`${escape}\` in a string`, help: 'a backslash itself is written `\\\\`' }),
+    (sequence: string) => ({ message: `unknown escape \`${sequence}\` in a string`, help: 'a backslash itself is written `\\\\`' }),
   ),
   hugeNumber: message(
     'GAN1004',

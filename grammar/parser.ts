@@ -4,7 +4,7 @@ import { pairBrackets } from './brackets.js';
 import { docReader, readComments } from './comments.js';
 import { limitDepth } from './depth.js';
 import { Diagnostics } from './diagnostics.js';
-import { reportFaults } from './faults.js';
+import { explainFaults } from './faults.js';
 import { SpecParser } from './items.js';
 import { layOut } from './layout.js';
 import { Lines } from './lines.js';
@@ -42,10 +42,9 @@ function read<T>(source: Source, diagnostics: Diagnostics, rule: (parser: SpecPa
   const lines = new Lines(laidOut);
   parser.begin(source, laidOut, docReader(readComments(comments, source), source), found);
   const tree = rule(parser);
-  const faults = new Diagnostics();
-  reportFaults(parser.errors, source, faults, lines);
+  const faults = explainFaults(parser.errors, source, lines);
   parser.finish();
-  for (const d of lines.pick(found.list, faults.list)) diagnostics.add(d);
+  for (const d of lines.pick(found.list, faults)) diagnostics.add(d);
   return tree;
 }
 

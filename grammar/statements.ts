@@ -116,7 +116,7 @@ export abstract class StatementParser extends ExpressionParser {
     this.CONSUME(t.Colon);
     const shape = this.SUBRULE(this.expression);
     const drawn = this.OR<boolean>({
-      DEF: [{ ALT: () => (this.CONSUME(t.Tilde), true) }, { ALT: () => (this.CONSUME(t.Equals), false) }],
+      DEF: [{ ALT: () => this.given(this.CONSUME(t.Tilde), true) }, { ALT: () => this.given(this.CONSUME(t.Equals), false) }],
       ERR_MSG: 'weight start',
     });
     const initial = this.SUBRULE2(this.expression);

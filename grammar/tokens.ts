@@ -205,9 +205,14 @@ export function tokenize(text: string): Lexed {
   for (const token of result.tokens) token.endOffset = token.startOffset + token.image.length - 1;
   return {
     tokens: result.tokens,
-    comments: result.groups['comments'] ?? [],
+    comments: result.groups.comments ?? [],
     strays: result.errors.map((e) => ({ start: e.offset, end: e.offset + e.length })),
   };
+}
+
+/** Whether a token type is another, or belongs to that category. */
+export function isA(type: TokenType, category: TokenType): boolean {
+  return type === category || (type.CATEGORIES ?? []).includes(category);
 }
 
 const kept: ReadonlySet<TokenType> = new Set([Newline, LParen, RParen, LSquare, RSquare, LCurly, RCurly]);

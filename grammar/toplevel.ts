@@ -74,7 +74,7 @@ function meant(first: IToken, second: IToken | undefined): IToken | undefined {
   if (first.tokenType !== t.Identifier || second === undefined) return undefined;
   const near = suggest(first.image, items.keys());
   const type = near === undefined ? undefined : (items.get(near) as TokenType);
-  const name = (second.tokenType.CATEGORIES ?? []).includes(t.Word);
+  const name = t.isA(second.tokenType, t.Word);
   const fits = type === t.Game || type === t.Train ? second.tokenType === t.LCurly : type === t.Extends ? second.tokenType === t.StringLiteral : name;
   return type !== undefined && fits ? t.retype(first, type) : undefined;
 }
@@ -91,13 +91,9 @@ function placeOf(first: IToken, second: IToken | undefined): string {
 function explain(first: IToken, second: IToken | undefined, source: Source, diagnostics: Diagnostics, place: string): void {
   const span = { source, start: first.startOffset, end: t.endOf(first) };
   if (place !== '') report(diagnostics, messages.misplacedLine, span, [first.image, place]);
-  else if (!isWord(first)) report(diagnostics, messages.looseExpression, span, [`\`${first.image}\``]);
+  else if (!t.isA(first.tokenType, t.Word)) report(diagnostics, messages.looseExpression, span, [`\`${first.image}\``]);
   else if (second?.tokenType === t.Equals) report(diagnostics, messages.looseStatement, span, [first.image]);
   else report(diagnostics, messages.unknownItem, span, [first.image, suggest(first.image, items.keys())]);
-}
-
-function isWord(token: IToken): boolean {
-  return (token.tokenType.CATEGORIES ?? []).includes(t.Word);
 }
 
 function pairs(tokens: readonly IToken[]): Map<IToken, number> {

@@ -116,7 +116,7 @@ const parts = fc.letrec<Parts>((tie) => {
         .map(([r, alias]): Expr => ({ kind: 'pipe', span, ...r, ...alias })),
       fc.record({ target: expr, items: some(indexItem, 3, 1) }).map((r): Expr => ({ kind: 'index', span, ...r })),
       field,
-      fc.tuple(fc.record({ condition: expr, then: tie('body') }), maybe('otherwise', tie('body'))).map(([r, o]): Expr => ({ kind: 'if', span, ...r, ...o })),
+      fc.tuple(expr, tie('body'), maybe('otherwise', tie('body'))).map(([condition, then, o]): Expr => ({ kind: 'if', span, condition, then, ...o })),
     ),
     args: fc
       .tuple(some(fc.record({ value: expr, rest: maybe('name', name) })), fc.nat(6))
