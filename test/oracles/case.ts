@@ -65,7 +65,8 @@ export function readCases(folder: string): Case[] {
   const read = readers[index.format as Dialect['format']];
   if (!read) throw new Error(`${folder}: the format ${index.format} is not one of ${Object.keys(readers).join(', ')}`);
   const blob = readFileSync(join(folder, index.blob));
-  if (createHash('sha256').update(blob).digest('hex') !== index.blob_sha256) throw new Error(`${folder}: ${index.blob} is not the one that index.json describes`);
+  if (createHash('sha256').update(blob).digest('hex') !== index.blob_sha256)
+    throw new Error(`${folder}: ${index.blob} is not the one that index.json describes`);
   const bytes = new DataView(blob.buffer, blob.byteOffset, blob.byteLength);
   return index.cases.map((raw: never) => read(raw, (entry) => decode(bytes, entry)));
 }

@@ -20,7 +20,9 @@ export async function gpuBackEnd(): Promise<BackEnd> {
       try {
         await executor.submit([{ entry: 'init', counter: 0 }]);
         if (variables.size > 0) executor.write(new Map([...variables].map(([name, value]) => [name, toDevice(value)])));
-        const [{ outputs }] = await executor.submit([{ entry: 'run', counter: 0, tensors: Object.fromEntries([...inputs].map(([name, value]) => [name, toDevice(value)])) }]);
+        const [{ outputs }] = await executor.submit([
+          { entry: 'run', counter: 0, tensors: Object.fromEntries([...inputs].map(([name, value]) => [name, toDevice(value)])) },
+        ]);
         return new Map(Object.entries(outputs).map(([name, { dtype, shape, data }]) => [name, { dtype, shape, data: Float64Array.from(data) }]));
       } finally {
         executor.close();

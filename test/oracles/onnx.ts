@@ -137,7 +137,8 @@ const padded: Operator = (call) => {
 };
 
 const sliced: Operator = (call) => {
-  const given = (input: number, name: string): number[] | undefined => (call.has(input) ? call.values(input) : call.attribute<number[] | null>(name, null) ?? undefined);
+  const given = (input: number, name: string): number[] | undefined =>
+    call.has(input) ? call.values(input) : (call.attribute<number[] | null>(name, null) ?? undefined);
   const starts = given(1, 'starts') ?? [];
   const ends = given(2, 'ends') ?? [];
   const shape = call.shape(0);
@@ -161,7 +162,14 @@ const split: Operator = (call) => {
   const axis = axisFrom(call.attribute('axis', 0), shape.length);
   const count = call.subject.outputs.length;
   const equal = Math.ceil(shape[axis] / count);
-  const lengths = call.has(1) ? call.values(1) : numbers(call.attribute('split', Array.from({ length: count }, (_, i) => Math.min(equal, shape[axis] - i * equal))));
+  const lengths = call.has(1)
+    ? call.values(1)
+    : numbers(
+        call.attribute(
+          'split',
+          Array.from({ length: count }, (_, i) => Math.min(equal, shape[axis] - i * equal)),
+        ),
+      );
   const x = call.x(0);
   let from = 0;
   return lengths.map((length) => {
@@ -173,7 +181,9 @@ const split: Operator = (call) => {
 
 const viewed: Operator = (call) => {
   const own = call.shape(0);
-  const wanted = (call.has(1) ? call.values(1) : numbers(call.attribute('shape', []))).map((n, i) => (n === 0 && call.attribute('allowzero', 0) === 0 ? own[i] : n));
+  const wanted = (call.has(1) ? call.values(1) : numbers(call.attribute('shape', []))).map((n, i) =>
+    n === 0 && call.attribute('allowzero', 0) === 0 ? own[i] : n,
+  );
   return wanted.length === 0 ? reshaped(call.x(0), []) : `reshape(${call.x(0)}, ${wanted.map((n) => (n < 0 ? 'none' : n)).join(', ')})`;
 };
 
@@ -263,7 +273,13 @@ const prelu: Operator = (call) => {
   const own = call.shape(0);
   const slope = call.x(1);
   // Before opset 7 a slope for each channel.
-  const aligned = call.opset < 7 && rankOf(call, 1) === 1 ? reshaped(slope, own.map((_, i) => (i === 1 ? call.shape(1)[0] : 1))) : slope;
+  const aligned =
+    call.opset < 7 && rankOf(call, 1) === 1
+      ? reshaped(
+          slope,
+          own.map((_, i) => (i === 1 ? call.shape(1)[0] : 1)),
+        )
+      : slope;
   return `where(${call.x(0)} > 0, x0, ${aligned} * x0)`;
 };
 
@@ -282,11 +298,13 @@ const shrunk: Operator = (call) => {
   return `where(${call.x(0)} < -${edge}, x0 + ${bias}, where(x0 > ${edge}, x0 - ${bias}, 0))`;
 };
 
-const space = (call: Call): number[] => call.shape(0).slice(2).map((_, i) => i + 2);
+const space = (call: Call): number[] =>
+  call
+    .shape(0)
+    .slice(2)
+    .map((_, i) => i + 2);
 
-const fold =
-  (name: 'max' | 'min'): Operator =>
-  many((list) => list.slice(1).reduce((a, b) => `${name}(${a}, ${b})`, list[0]));
+const fold = (name: 'max' | 'min'): Operator => many((list) => list.slice(1).reduce((a, b) => `${name}(${a}, ${b})`, list[0]));
 
 export const onnxTable: Table = {
   Identity: unary((x) => x),

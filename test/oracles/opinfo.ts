@@ -1,19 +1,11 @@
 /** PyTorch's calls in the words of the language. */
+
+import { axisFrom, type Call, each, listText, literal, numbers, type Operator, reshaped, type Table, tensorIndex } from './call.js';
 import type { Argument } from './case.js';
-import { axisFrom, type Call, each, Inexpressible, listText, literal, numbers, type Operator, reshaped, type Table, tensorIndex } from './call.js';
+import { flag, indexOf, optional, rankOf, scalar, string } from './opinfo-arguments.js';
+import { crossEntropyOf, crossEntropyOfLogits, divergence, huber, likelihood, loss, smooth } from './opinfo-losses.js';
+import { chunked, expanded, listed, narrowed, padded, permuted, rolled, stacked, transposed, triangle, unsqueezed, viewed } from './opinfo-movement.js';
 import * as text from './text.js';
-
-const flag = (value: Argument | undefined): boolean => value === true;
-const optional = (value: Argument | undefined): number[] | undefined => (value === undefined || value === null ? undefined : numbers(value));
-const scalar = (value: Argument | undefined, otherwise: number): number => (value === undefined || value === null ? otherwise : numbers(value)[0]);
-const string = (value: Argument | undefined, otherwise: string): string => (typeof value === 'string' ? value : otherwise);
-const rankOf = (call: Call, index = 0): number => call.shape(index).length;
-
-function indexOf(value: Argument | undefined): number {
-  const index = tensorIndex(value);
-  if (index === undefined) throw new Inexpressible(`an argument ${JSON.stringify(value)} where a tensor is wanted`);
-  return index;
-}
 
 /** f(input). */
 const unary =
@@ -45,34 +37,29 @@ const reduction =
     return form(call.operand(input), rankOf(call), optional(dim), flag(keepdim), call);
   };
 
-const variance = (root: boolean): Operator => (call) => {
-  const bound = call.bind('input', 'dim', 'unbiased', 'keepdim', 'correction');
-  // `var(x, True)` names no axes.
-  const unbiased = typeof bound.dim === 'boolean' ? bound.dim : bound.unbiased;
-  const axes = typeof bound.dim === 'boolean' ? undefined : optional(bound.dim);
-  const shape = call.shape(0);
-  const rank = shape.length;
-  const x = call.operand(bound.input);
-  const named = axes && axes.length > 0 ? axes.map((a) => axisFrom(a, rank)) : shape.map((_, i) => i);
-  const count = named.reduce((n, a) => n * shape[a], 1);
-  const less = bound.correction === undefined ? (unbiased === false ? 0 : 1) : scalar(bound.correction, 1);
-  const centred = call.let(`${x} - ${text.reduce('mean', x, rank, named, true)}`);
-  const value = `${text.reduce('sum', `${centred} ^ 2`, rank, named, flag(bound.keepdim))} / ${count - less}`;
-  return root ? `sqrt(${value})` : value;
-};
+const variance =
+  (root: boolean): Operator =>
+  (call) => {
+    const bound = call.bind('input', 'dim', 'unbiased', 'keepdim', 'correction');
+    // `var(x, True)` names no axes.
+    const unbiased = typeof bound.dim === 'boolean' ? bound.dim : bound.unbiased;
+    const axes = typeof bound.dim === 'boolean' ? undefined : optional(bound.dim);
+    const shape = call.shape(0);
+    const rank = shape.length;
+    const x = call.operand(bound.input);
+    const named = axes && axes.length > 0 ? axes.map((a) => axisFrom(a, rank)) : shape.map((_, i) => i);
+    const count = named.reduce((n, a) => n * shape[a], 1);
+    const less = bound.correction === undefined ? (unbiased === false ? 0 : 1) : scalar(bound.correction, 1);
+    const centred = call.let(`${x} - ${text.reduce('mean', x, rank, named, true)}`);
+    const value = `${text.reduce('sum', `${centred} ^ 2`, rank, named, flag(bound.keepdim))} / ${count - less}`;
+    return root ? `sqrt(${value})` : value;
+  };
 
 const alongAxis =
   (form: (x: string, axis: number, rank: number) => string): Operator =>
   (call) => {
     const { input, dim } = call.bind('input', 'dim', 'dtype');
     return form(call.operand(input), scalar(dim, -1), rankOf(call));
-  };
-
-const loss =
-  (form: (input: string, target: string, call: Call, bound: Readonly<Record<string, Argument | undefined>>) => string, ...names: string[]): Operator =>
-  (call) => {
-    const bound = call.bind('input', 'target', ...names, 'reduction');
-    return text.reduced(form(call.operand(bound.input), call.operand(bound.target), call, bound), string(bound.reduction, 'mean'));
   };
 
 const convolution: Operator = (call) => {
@@ -123,117 +110,12 @@ const batchNorm: Operator = (call) => {
   });
 };
 
-const permuted: Operator = (call) => {
-  const { input, dims } = call.bind('input', 'dims');
-  const axes = numbers(dims);
-  return axes.length === 0 ? call.operand(input) : `permute(${call.operand(input)}, ${listText(axes)})`;
-};
-
-const transposed: Operator = (call) => {
-  const { input, dim0, dim1 } = call.bind('input', 'dim0', 'dim1');
-  const rank = rankOf(call);
-  if (rank === 0) return call.operand(input);
-  const axes = call.shape(0).map((_, i) => i);
-  const [a, b] = [axisFrom(scalar(dim0, 0), rank), axisFrom(scalar(dim1, 0), rank)];
-  [axes[a], axes[b]] = [axes[b], axes[a]];
-  return `permute(${call.operand(input)}, ${listText(axes)})`;
-};
-
-const expanded: Operator = (call) => {
-  const { input, sizes } = call.bind('input', 'sizes');
-  const shape = numbers(sizes);
-  const own = call.shape(0);
-  const wanted = shape.map((n, i) => (n < 0 ? own[own.length - shape.length + i] : n));
-  return wanted.length === 0 ? call.operand(input) : `expand(${call.operand(input)}, ${listText(wanted)})`;
-};
-
-const rolled: Operator = (call) => {
-  const { input, shifts, dims } = call.bind('input', 'shifts', 'dims');
-  const shape = call.shape(0);
-  let result = call.operand(input);
-  const roll = (length: number, axis: number, shift: number): void => {
-    const cut = ((-shift % length) + length) % length;
-    if (cut === 0) return;
-    const whole = call.let(result);
-    result = text.concatenated([text.sliced(whole, axis, cut, length), text.sliced(whole, axis, 0, cut)], axis);
-  };
-  const axes = optional(dims) ?? [];
-  if (axes.length > 0) numbers(shifts).forEach((shift, i) => roll(shape[axisFrom(axes[i], shape.length)], axisFrom(axes[i], shape.length), shift));
-  else {
-    const total = shape.reduce((a, b) => a * b, 1);
-    result = reshaped(result, [total]);
-    roll(total, 0, scalar(shifts, 0));
-    result = reshaped(result, shape);
-  }
-  return result;
-};
-
-const narrowed: Operator = (call) => {
-  const { input, dim, start, length } = call.bind('input', 'dim', 'start', 'length');
-  const axis = axisFrom(scalar(dim, 0), rankOf(call));
-  const index = tensorIndex(start);
-  const given = index === undefined ? scalar(start, 0) : call.values(index)[0];
-  const from = given < 0 ? given + call.shape(0)[axis] : given;
-  return text.sliced(call.operand(input), axis, from, from + scalar(length, 0));
-};
-
-const chunked: Operator = (call) => {
-  const { input, chunks, dim } = call.bind('input', 'chunks', 'dim');
-  const axis = axisFrom(scalar(dim, 0), rankOf(call));
-  return text.sliced(call.operand(input), axis, 0, Math.ceil(call.shape(0)[axis] / scalar(chunks, 1)));
-};
-
-/** The inputs in a list: `stack([a, b], 1)`. */
-function listed(call: Call, value: Argument | undefined): string[] {
-  if (!Array.isArray(value)) throw new Inexpressible(`an argument ${JSON.stringify(value)} where a list is wanted`);
-  return value.map((item: Argument) => call.operand(item));
-}
-
-const stacked: Operator = (call) => {
-  const { tensors, dim } = call.bind('tensors', 'dim');
-  const shape = [...call.shape(0)];
-  const axis = axisFrom(scalar(dim, 0), shape.length + 1);
-  shape.splice(axis, 0, 1);
-  return text.concatenated(
-    listed(call, tensors).map((x) => reshaped(x, shape)),
-    axis,
-  );
-};
-
-const unsqueezed: Operator = (call) => {
-  const { input, dim } = call.bind('input', 'dim');
-  const shape = [...call.shape(0)];
-  shape.splice(axisFrom(scalar(dim, 0), shape.length + 1), 0, 1);
-  return reshaped(call.operand(input), shape);
-};
-
-const viewed: Operator = (call) => {
-  const { input, shape } = call.bind('input', 'shape');
-  const sizes = numbers(shape);
-  return sizes.length === 0 ? reshaped(call.operand(input), []) : `reshape(${call.operand(input)}, ${sizes.map((n) => (n < 0 ? 'none' : n)).join(', ')})`;
-};
-
-const padded: Operator = (call) => {
-  const { input, pad, mode, value } = call.bind('input', 'pad', 'mode', 'value');
-  if (string(mode, 'constant') !== 'constant') throw new Inexpressible(`no padding of mode ${mode}`);
-  const ends = numbers(pad);
-  const shape = call.shape(0);
-  // Pairs from the last axis on.
-  const around = shape.map((_, i): [number, number] => [ends[2 * (shape.length - 1 - i)] ?? 0, ends[2 * (shape.length - 1 - i) + 1] ?? 0]);
-  return text.padded(call, call.operand(input), shape, around, literal(scalar(value, 0)));
-};
-
 const gated: Operator = (call) => {
   const { input, dim } = call.bind('input', 'dim');
   const axis = axisFrom(scalar(dim, -1), rankOf(call));
   const half = call.shape(0)[axis] / 2;
   const x = call.operand(input);
   return `${text.sliced(x, axis, 0, half)} * sigmoid(${text.sliced(x, axis, half, 2 * half)})`;
-};
-
-const triangle = (upper: boolean): Operator => (call) => {
-  const { input, diagonal } = call.bind('input', 'diagonal');
-  return text.triangle(call.operand(input), call.shape(0), scalar(diagonal, 0), upper);
 };
 
 const vectorNorm: Operator = (call) => {
@@ -257,62 +139,13 @@ const cosine: Operator = (call) => {
   const [a, b] = [call.operand(x1), call.operand(x2)];
   const rank = Math.max(rankOf(call, 0), rankOf(call, 1));
   const axis = axisFrom(scalar(dim, 1), rank);
-  const shape = Array.from({ length: rank }, (_, i) => Math.max(call.shape(0)[rankOf(call, 0) - rank + i] ?? 1, call.shape(1)[rankOf(call, 1) - rank + i] ?? 1));
+  const shape = Array.from({ length: rank }, (_, i) =>
+    Math.max(call.shape(0)[rankOf(call, 0) - rank + i] ?? 1, call.shape(1)[rankOf(call, 1) - rank + i] ?? 1),
+  );
   const [u, v] = [a, b].map((x) => call.let(`expand(${x}, ${listText(shape)})`));
   const length = (x: string): string => `max(norm(${x}, axis: ${axis}), ${scalar(eps, 1e-8)})`;
   return `sum(${u} * ${v}, axis: ${axis}) / (${length(u)} * ${length(v)})`;
 };
-
-const likelihood = (log: (x: string, axis: number, rank: number) => string): Operator => (call) => {
-  const bound = call.bind('input', 'target', 'weight', 'ignore_index', 'reduction', 'label_smoothing');
-  const target = indexOf(bound.target);
-  if (bound.label_smoothing) throw new Inexpressible('label smoothing');
-  if (call.input(target).dtype !== 'i32') throw new Inexpressible('targets that are probabilities');
-  const shape = call.shape(0);
-  return text.negativeLogLikelihood(call, log(call.operand(bound.input), shape.length === 1 ? 0 : 1, shape.length), shape, target, {
-    weight: tensorIndex(bound.weight),
-    ignore: bound.ignore_index === undefined ? undefined : scalar(bound.ignore_index, -100),
-    reduction: string(bound.reduction, 'mean'),
-  });
-};
-
-const divergence: Operator = (call) => {
-  const bound = call.bind('input', 'target', 'reduction', 'log_target');
-  const [x, t] = [call.operand(bound.input), call.operand(bound.target)];
-  // 0 log 0 is 0.
-  const each = flag(bound.log_target) ? `exp(${t}) * (${t} - ${x})` : `(where(${t} > 0, ${t} * log(where(${t} > 0, ${t}, 1)), 0) - ${t} * ${x})`;
-  const how = string(bound.reduction, 'mean');
-  return how === 'batchmean' ? `sum(${each}) / ${call.shape(0)[0] ?? 1}` : text.reduced(each, how);
-};
-
-const crossEntropyOf: Operator = (call) => {
-  const bound = call.bind('input', 'target', 'weight', 'reduction');
-  const [p, t] = [call.operand(bound.input), call.operand(bound.target)];
-  const weight = tensorIndex(bound.weight);
-  const each = `(${t} * log(${p}) + (1 - ${t}) * log(1 - ${p}))`;
-  return text.reduced(`-${weight === undefined ? each : `${call.x(weight)} * ${each}`}`, string(bound.reduction, 'mean'));
-};
-
-const crossEntropyOfLogits: Operator = (call) => {
-  const bound = call.bind('input', 'target', 'weight', 'reduction', 'pos_weight');
-  const [s, t] = [call.operand(bound.input), call.operand(bound.target)];
-  const [weight, positive] = [tensorIndex(bound.weight), tensorIndex(bound.pos_weight)];
-  const each =
-    positive === undefined ? `(softplus(${s}) - ${t} * ${s})` : `((1 - ${t}) * softplus(${s}) + ${call.x(positive)} * ${t} * softplus(-${s}))`;
-  return text.reduced(weight === undefined ? each : `${call.x(weight)} * ${each}`, string(bound.reduction, 'mean'));
-};
-
-const huber: Operator = loss((x, t, call, { delta }) => {
-  const d = scalar(delta, 1);
-  const a = call.let(`abs(${x} - ${t})`);
-  return `where(${a} < ${d}, 0.5 * ${a} ^ 2, ${d} * (${a} - ${0.5 * d}))`;
-}, 'delta');
-
-const smooth: Operator = loss((x, t, call, { beta }) => {
-  const b = scalar(beta, 1);
-  const a = call.let(`abs(${x} - ${t})`);
-  return b === 0 ? a : `where(${a} < ${b}, ${0.5 / b} * ${a} ^ 2, ${a} - ${0.5 * b})`;
-}, 'beta');
 
 const softplus: Operator = (call) => {
   const { input, beta, threshold } = call.bind('input', 'beta', 'threshold');
@@ -388,7 +221,11 @@ export const opinfoTable: Table = {
   einsum: (call) => {
     const { operands, equation } = call.bind('operands', 'equation');
     const list = listed(call, operands);
-    return text.einsum(call, string(equation, ''), list.map((t, i) => ({ text: t, shape: call.shape(tensorIndex((operands as readonly Argument[])[i]) as number) })));
+    return text.einsum(
+      call,
+      string(equation, ''),
+      list.map((t, i) => ({ text: t, shape: call.shape(tensorIndex((operands as readonly Argument[])[i]) as number) })),
+    );
   },
   sum: reduction((x, rank, axes, keep) => text.reduce('sum', x, rank, axes, keep)),
   mean: reduction((x, rank, axes, keep) => text.reduce('mean', x, rank, axes, keep)),

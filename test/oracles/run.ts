@@ -103,7 +103,14 @@ function textOf(call: Call, parameters: readonly number[], answers: readonly Ans
   return `net F(${parameters.map((i) => `x${i}`).join(', ')}) {\n${lines.map((line) => `  ${line}\n`).join('')}}\n`;
 }
 
-function compare(call: Call, answers: readonly Answer[], results: ReadonlyMap<string, Tensor>, batch: number, batched: boolean, twice: boolean): string | undefined {
+function compare(
+  call: Call,
+  answers: readonly Answer[],
+  results: ReadonlyMap<string, Tensor>,
+  batch: number,
+  batched: boolean,
+  twice: boolean,
+): string | undefined {
   const { outputs, gradients, gate } = call.subject;
   const of = (name: string): Tensor => {
     const found = results.get(name);

@@ -1,5 +1,5 @@
 /** Texts that both dialects share: an operator of given operands in the words of the language. */
-import { type Call, Inexpressible, listText, literal, reshaped, type Role } from './call.js';
+import { type Call, Inexpressible, listText, literal, type Role, reshaped } from './call.js';
 
 /** A scalar has no axis to name; what is wanted along one goes over one of length 1. */
 function alongAxis(text: string, rank: number, apply: (text: string) => string): string {
@@ -87,10 +87,7 @@ export function einsum(call: Call, equation: string, operands: readonly { readon
   const factors = operands.map(({ text, shape }, i) => {
     const own = [...terms[i]];
     const sorted = labels.filter((label) => own.includes(label));
-    const turned =
-      own.length < 2
-        ? text
-        : `permute(${text}, ${listText(sorted.map((label) => own.indexOf(label)))})`;
+    const turned = own.length < 2 ? text : `permute(${text}, ${listText(sorted.map((label) => own.indexOf(label)))})`;
     return reshaped(
       turned,
       labels.map((label) => (own.includes(label) ? shape[own.indexOf(label)] : 1)),
@@ -223,7 +220,13 @@ export function reduced(text: string, reduction: string): string {
  * -log p of the class, from log-probabilities [N, C, ...] (or [C]) and classes [N, ...] (or []). A class's weight counts in the mean;
  * places of class `ignore` count nowhere.
  */
-export function negativeLogLikelihood(call: Call, logp: string, shape: readonly number[], classes: number, options: { weight?: number; ignore?: number; reduction: string }): string {
+export function negativeLogLikelihood(
+  call: Call,
+  logp: string,
+  shape: readonly number[],
+  classes: number,
+  options: { weight?: number; ignore?: number; reduction: string },
+): string {
   const axis = shape.length === 1 ? 0 : 1;
   const target = call.x(classes);
   const line = shape.map((length, i) => (i === axis ? length : 1));
