@@ -138,7 +138,7 @@ function write(e: Emitter, launch: Launch, p: Problem, vectors: boolean): readon
   const x = e.array(p.input.view.leaf);
   const w = e.array(p.kernel.view.leaf);
   const stride = (role: 'input' | 'kernel', axis: number): string => e.parameter(`${role} stride ${axis}`, p[role].view.strides[axis] >>> 0);
-  const start = (role: 'input' | 'kernel'): string => (p[role].view.offset === 0 ? '0u' : e.parameter(`${role} offset`, p[role].view.offset));
+  const start = (role: 'input' | 'kernel'): string => e.parameter(`${role} offset`, p[role].view.offset);
   const plus = (a: string, b: string): string => (a === '0u' ? b : b === '0u' ? a : writer.let(`${a} + ${b}`));
   const times = (a: string, b: string): string => (a === '0u' || b === '0u' ? '0u' : a === '1u' ? b : b === '1u' ? a : writer.let(`${a} * ${b}`));
 

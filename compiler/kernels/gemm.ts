@@ -156,9 +156,8 @@ class Reader {
   ) {
     this.ragged = p.terms % DEPTH !== 0;
     this.array = e.array(factor.view.leaf, factor.reading !== 'single');
-    const start = factor.view.offset === 0 ? [] : [this.size('offset', factor.view.offset)];
-    const moved = batch === '0u' ? [] : [`${batch} * ${this.size('batch stride', factor.batch)}`];
-    this.base = e.writer.let([...start, ...moved].join(' + ') || '0u');
+    const start = this.size('offset', factor.view.offset);
+    this.base = e.writer.let(batch === '0u' ? start : `${start} + ${batch} * ${this.size('batch stride', factor.batch)}`);
   }
 
   /** A number of elements as a parameter, counted in what one load reads. */
@@ -172,7 +171,7 @@ class Reader {
     const across = this.factor.reading === 'across';
     const clamped = writer.let(`min(${outer}, ${across ? `${this.count} / 4u` : this.count} - 1u)`);
     const index = across ? clamped : `${clamped} * ${this.size('outer stride', this.factor.outer)}`;
-    return writer.let(this.base === '0u' ? index : `${this.base} + ${index}`);
+    return writer.let(`${this.base} + ${index}`);
   }
 
   private load(place: string, k: number, term: (i: number) => string, inside: (i: number) => string): string {

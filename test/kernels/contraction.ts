@@ -15,12 +15,13 @@ export function device(): Promise<GpuDevice> {
   return opened;
 }
 
-/** Memory holds inputs and outputs; nothing is in place, nothing shares a buffer. */
-export function plainSite(group: Group): Site {
+/** Memory holds inputs and outputs, each in a buffer of its own; `replaced`: the input in whose place an output is written. */
+export function plainSite(group: Group, replaced: ReadonlyMap<Node, Node> = new Map()): Site {
+  const written = new Set([...group.outputs, ...replaced.values()]);
   return {
     stored: (node) => node.operation.op === 'input',
-    access: (resource) => (resource.kind === 'value' && group.outputs.includes(resource.node) ? 'read_write' : 'read'),
-    replaces: () => undefined,
+    access: (resource) => (resource.kind === 'value' && written.has(resource.node) ? 'read_write' : 'read'),
+    replaces: (output) => replaced.get(output),
     draw: () => 0,
     field: () => {
       throw new Error('no fields here');
@@ -107,9 +108,14 @@ export async function download(gpu: GpuDevice, memory: GPUBuffer): Promise<Float
 /**
  * Runs a group on random inputs. Gate: 1e-5 + 1e-4 of the reference, and where the sum has many terms 1e-6 times the root of their number (inputs lie
  * in -1..1, so a float32 sum of K terms in any order errs by a few 2^-24 * sqrt(K) * its running size).
- * Returns how many distinct texts ran.
  */
-export async function check(label: string, group: Group, generate: (group: Group, site: Site) => GeneratedKernel, terms: number): Promise<void> {
+export async function check(
+  label: string,
+  group: Group,
+  generate: (group: Group, site: Site) => GeneratedKernel,
+  terms: number,
+  replaced: ReadonlyMap<Node, Node> = new Map(),
+): Promise<void> {
   const gpu = await device();
   const random = generator(label.length * 977 + terms);
   const inputs: Record<string, Tensor> = {};
@@ -125,7 +131,7 @@ export async function check(label: string, group: Group, generate: (group: Group
   };
   group.outputs.forEach(visit);
   const expected = evaluate(group.outputs, environment(inputs));
-  const kernel = generate(group, plainSite(group));
+  const kernel = generate(group, plainSite(group, replaced));
   for (const variant of kernel.variants.filter((v) => runnable(gpu, v))) {
     const prepared = prepare(gpu, kernel, variant, values);
     const encoder = gpu.device.createCommandEncoder();
@@ -134,7 +140,7 @@ export async function check(label: string, group: Group, generate: (group: Group
     pass.end();
     gpu.device.queue.submit([encoder.finish()]);
     for (const output of group.outputs) {
-      const got = await download(gpu, prepared.outputs.get(output) as GPUBuffer);
+      const got = await download(gpu, prepared.outputs.get(replaced.get(output) ?? output) as GPUBuffer);
       const want = (expected.get(output) as Tensor).data;
       let worst = 0;
       let at = -1;

@@ -1,9 +1,9 @@
-import { afterAll, describe, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { Builder } from '../../compiler/graph/builder.js';
 import type { Node } from '../../compiler/graph/node.js';
 import { matmul } from '../../compiler/kernels/gemm.js';
 import type { Group } from '../../compiler/kernels/kernel.js';
-import { check, device } from './contraction.js';
+import { check, device, plainSite } from './contraction.js';
 
 afterAll(async () => (await device()).close());
 
@@ -47,6 +47,21 @@ describe('matrix products', () => {
       return [b.reshape(scaled, [8, 12])];
     });
     await check('reshaped', group, matmul, 5);
+  });
+
+  it('in place of a value that the epilogue reads, and of an operand', async () => {
+    const group = product('nn', [1, 8, 5, 12], (b, y) => [b.binary('sub', b.input('old', y.shape, 'f32'), b.scale(y, 0.1))]);
+    const old = group.outputs[0].inputs[0];
+    await check('in place', group, matmul, 5, new Map([[group.outputs[0], old]]));
+    // The old value is read one by one too, so that the kernel cannot write it four by four.
+    const b = new Builder();
+    const shared = b.input('shared', [1, 9, 12], 'f32');
+    const anchor = b.matmul(b.input('a', [1, 9, 7], 'f32'), b.input('w', [1, 7, 12], 'f32'));
+    const first = b.broadcastTo(b.slice(shared, [0, 0, 5], [1, 1, 6]), shared.shape);
+    const mixed = b.binary('add', b.binary('add', anchor, shared), first);
+    const both: Group = { kind: 'matmul', anchors: [anchor], outputs: [mixed] };
+    const [portable] = matmul(both, plainSite(both, new Map([[mixed, shared]]))).variants;
+    expect(portable.wgsl).toMatch(/read_write> b\d+: array<f32>/);
   });
 
   it('narrow results and short sums', async () => {
