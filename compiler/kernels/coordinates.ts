@@ -34,31 +34,31 @@ export class Coordinates {
     while (first < flat.coords.length && flat.coords[first] === ZERO) first++;
     const names = flat.coords.slice(first);
     const lengths = flat.sizes.slice(first);
+    while (this.joinRun(names, lengths));
     if (names.length === 0) return ZERO;
-    if (names.length === 1) return names[0];
-    // The longest runs that have a name already are taken as they are.
-    let position = '';
-    for (let k = 0; k < names.length; ) {
-      let end = names.length;
-      let run = names[k];
-      for (; end > k + 1; end--) {
-        const known = this.writer.recall(joinKey(names.slice(k, end), lengths.slice(k, end)));
-        if (known !== undefined) {
-          run = known;
-          break;
-        }
-      }
-      if (k === 0) position = run;
-      else {
-        const scaled = `${atom(position)} * ${this.product(lengths.slice(k, end)).text}`;
-        position = run === ZERO ? scaled : `${scaled} + ${run}`;
-      }
-      k = end;
+    let position = names[0];
+    for (let k = 1; k < names.length; k++) {
+      const scaled = `${atom(position)} * ${lengths[k].text}`;
+      position = names[k] === ZERO ? scaled : `${scaled} + ${names[k]}`;
     }
     if (isName(position)) return position;
     const name = this.writer.let(position, 'i');
     this.relate(name, names, lengths);
     return name;
+  }
+
+  /** Replaces the longest run of neighbours that has a name already by that name. */
+  private joinRun(names: string[], lengths: Size[]): boolean {
+    for (let count = names.length; count > 1; count--) {
+      for (let k = 0; k + count <= names.length; k++) {
+        const known = this.writer.recall(joinKey(names.slice(k, k + count), lengths.slice(k, k + count)));
+        if (known === undefined) continue;
+        names.splice(k, count, known);
+        lengths.splice(k, count, this.product(lengths.slice(k, k + count)));
+        return true;
+      }
+    }
+    return false;
   }
 
   /** Coordinates in a block of `sizes` of what lies at a row-major position. */
@@ -167,7 +167,7 @@ export class Coordinates {
 function joinKey(coords: readonly string[], sizes: readonly Size[]): string {
   return `join ${coords.join(' ')} : ${sizes
     .slice(1)
-    .map((s) => s.text)
+    .map((s) => s.value)
     .join(' ')}`;
 }
 

@@ -3,7 +3,7 @@ import { type GraphFunction, type Node, roots, size, topological } from '../grap
 import { conv } from '../kernels/conv.js';
 import { generateElementwise } from '../kernels/elementwise.js';
 import { matmul } from '../kernels/gemm.js';
-import { type FieldLayout, type GeneratedKernel, type Group, type Resource, ROWS_AT, type Site } from '../kernels/kernel.js';
+import { type FieldLayout, type GeneratedKernel, type Group, MAX_STORAGE_BINDINGS, type Resource, ROWS_AT, type Site } from '../kernels/kernel.js';
 import { generateReduce } from '../kernels/reduce.js';
 import type { Command, Entry, EntryInput, ProgramKernel } from '../program/types.js';
 import type { Fused } from '../rewrite/fuse.js';
@@ -144,6 +144,7 @@ export function planEntry(fn: GraphFunction, fused: Fused, shared: Shared): Plan
       },
     };
     const generated = generate(group, site);
+    if (generated.bindings.length > MAX_STORAGE_BINDINGS) throw new Error(`the kernel ${generated.name} of '${fn.name}' has ${generated.bindings.length} storage buffers`);
     const kernel = shared.kernel(generated);
     const bindings = generated.bindings.map(({ resource }) => {
       const range = rangeOf(resource);

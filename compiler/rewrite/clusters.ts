@@ -3,8 +3,9 @@
 export class Clusters<Unit> {
   private readonly parent: number[];
   private readonly membersOf: number[][];
-  private readonly first: number[];
-  private readonly last: number[];
+  /** All clusters, each after those that it waits for. Kept at each merge, so that a search looks only at what lies between two clusters. */
+  private readonly sequence: number[];
+  private readonly position: number[];
 
   /** Units in a topological order; `after[i]`: units that must come later than unit i, by number. */
   constructor(
@@ -13,8 +14,8 @@ export class Clusters<Unit> {
   ) {
     this.parent = units.map((_, i) => i);
     this.membersOf = units.map((_, i) => [i]);
-    this.first = units.map((_, i) => i);
-    this.last = units.map((_, i) => i);
+    this.sequence = units.map((_, i) => i);
+    this.position = units.map((_, i) => i);
   }
 
   find(unit: number): number {
@@ -33,77 +34,60 @@ export class Clusters<Unit> {
     return this.membersOf[cluster];
   }
 
-  /** Every cluster's root, in the order of its first unit. */
-  roots(): number[] {
-    return this.parent.map((_, i) => i).filter((i) => this.find(i) === i).sort((a, b) => this.first[a] - this.first[b]);
+  /** All clusters, each after those that it waits for. */
+  order(): readonly number[] {
+    return [...this.sequence];
   }
 
   /** Clusters that come directly after. */
-  successors(cluster: number): Set<number> {
+  private successors(cluster: number): Set<number> {
     const result = new Set<number>();
     for (const member of this.membersOf[cluster]) for (const next of this.after[member]) result.add(this.find(next));
     result.delete(cluster);
     return result;
   }
 
-  /** True where a way leads from one cluster to the other; `around`: one that passes a third cluster. */
-  reaches(from: number, to: number, around: boolean): boolean {
-    const seen = new Set<number>([from]);
-    const stack: number[] = [];
-    for (const next of this.successors(from)) {
-      if (next !== to) stack.push(next);
-      else if (!around) return true;
-    }
+  /** Clusters that must come after `from`, as far as they stand before `to`; `undefined` where one of these must come before `to`. */
+  private between(from: number, to: number): Set<number> | undefined {
+    const found = new Set<number>();
+    const stack = [from];
     while (stack.length > 0) {
       const cluster = stack.pop() as number;
-      if (cluster === to) return true;
-      // Edges go forward in the order of units: a cluster that begins behind the goal's last unit cannot lead to it.
-      if (seen.has(cluster) || this.first[cluster] > this.last[to]) continue;
-      seen.add(cluster);
-      stack.push(...this.successors(cluster));
+      for (const next of this.successors(cluster)) {
+        if (next === to) {
+          if (cluster !== from) return undefined;
+        } else if (!found.has(next) && this.position[next] < this.position[to]) {
+          found.add(next);
+          stack.push(next);
+        }
+      }
     }
-    return false;
+    return found;
   }
 
-  /** True where the two may become one kernel: nothing outside lies between them. */
+  /** True where the two may become one kernel: none must come after one and before the other. */
   mergeable(a: number, b: number): boolean {
-    return a !== b && !this.reaches(a, b, true) && !this.reaches(b, a, true);
+    if (a === b) return false;
+    const [first, second] = this.position[a] < this.position[b] ? [a, b] : [b, a];
+    return this.between(first, second) !== undefined;
   }
 
+  /** Makes one cluster of two that are `mergeable`, and returns its number. */
   merge(a: number, b: number): number {
-    const [root, other] = a < b ? [a, b] : [b, a];
+    const [first, second] = this.position[a] < this.position[b] ? [a, b] : [b, a];
+    const later = this.between(first, second);
+    if (later === undefined) throw new Error('these clusters cannot be merged');
+    const root = Math.min(a, b);
+    const other = Math.max(a, b);
+    // What must come after the first moves behind the merged cluster; the rest stays before it.
+    const start = this.position[first];
+    const region = this.sequence.slice(start, this.position[second] + 1).filter((cluster) => cluster !== a && cluster !== b);
+    const renewed = [...region.filter((cluster) => !later.has(cluster)), root, ...region.filter((cluster) => later.has(cluster))];
+    this.sequence.splice(start, region.length + 2, ...renewed);
+    for (let i = start; i < this.sequence.length; i++) this.position[this.sequence[i]] = i;
     this.parent[other] = root;
     this.membersOf[root] = [...this.membersOf[root], ...this.membersOf[other]].sort((x, y) => x - y);
     this.membersOf[other] = [];
-    this.first[root] = Math.min(this.first[root], this.first[other]);
-    this.last[root] = Math.max(this.last[root], this.last[other]);
     return root;
-  }
-
-  /** Clusters in an order in which each comes after all that it waits for; among those that are free, the one with the earliest last unit. */
-  order(): number[] {
-    const roots = this.roots();
-    const waiting = new Map<number, number>(roots.map((root) => [root, 0]));
-    const next = new Map<number, Set<number>>();
-    for (const root of roots) {
-      const successors = this.successors(root);
-      next.set(root, successors);
-      for (const successor of successors) waiting.set(successor, (waiting.get(successor) ?? 0) + 1);
-    }
-    const free = roots.filter((root) => waiting.get(root) === 0);
-    const result: number[] = [];
-    while (free.length > 0) {
-      let best = 0;
-      for (let i = 1; i < free.length; i++) if (this.last[free[i]] < this.last[free[best]]) best = i;
-      const [root] = free.splice(best, 1);
-      result.push(root);
-      for (const successor of next.get(root) as Set<number>) {
-        const left = (waiting.get(successor) as number) - 1;
-        waiting.set(successor, left);
-        if (left === 0) free.push(successor);
-      }
-    }
-    if (result.length !== roots.length) throw new Error('kernels wait for each other in a circle');
-    return result;
   }
 }

@@ -60,12 +60,6 @@ function isMemory(node: Node): boolean {
   return node.operation.op === 'variable' || node.operation.op === 'input';
 }
 
-/** What a contraction reads through strides: the value under an operand's index maps, or the operand itself. */
-export function operandBase(operand: Node): Node {
-  const view = affine(operand, (node) => computes(node) || isMemory(node) || node.operation.op === 'pad' || node.operation.op === 'concat');
-  return view?.leaf ?? operand;
-}
-
 function reductionKey(node: Node): string {
   const { operation, inputs } = node;
   return operation.op === 'sum' || operation.op === 'max' ? `${operation.axes.join(',')} of ${inputs[0].shape.join(',')}` : '';
@@ -83,16 +77,25 @@ class Fusion {
   private readonly users: number[][] = [];
   /** Names of leaves that a unit reads itself. */
   private readonly leaves: Set<string>[] = [];
+  /** Those of them that it reads at other elements than its own. */
+  private readonly leavesElsewhere: Set<string>[] = [];
+  /** Units computed inside a kernel at other elements than the kernel's own. */
+  private readonly absorbed = new Set<number>();
+  /** Variable that a unit is stored to, where all that read the old value may come before. */
+  private readonly storedTo = new Map<Node, string>();
   private readonly clusters: Clusters<Node>;
   /** How often the elements of a unit are computed, all together. */
   private readonly evaluations: number[];
   private readonly variables: ReadonlyMap<string, Variable>;
+  /** Memory of variables that the function stores to. */
+  private readonly storedMemory: ReadonlySet<string>;
 
   constructor(
     private readonly fn: GraphFunction,
     variables: readonly Variable[],
   ) {
     this.variables = new Map(variables.map((v) => [v.name, v]));
+    this.storedMemory = new Set(fn.stores.map(({ variable }) => this.aliasKey(variable)));
     this.nodes = topological(roots(fn));
     this.demand();
     const isUnit = (node: Node): boolean => computes(node) || this.demanded.has(node);
@@ -103,6 +106,7 @@ class Fusion {
     this.units.forEach((unit, i) => {
       this.users.push([]);
       this.leaves.push(new Set());
+      this.leavesElsewhere.push(new Set());
       this.dependencies.push(this.dependenciesOf(unit, i, isUnit));
       for (const { unit: dependency } of this.dependencies[i]) if (!this.users[dependency].includes(i)) this.users[dependency].push(i);
     });
@@ -114,16 +118,27 @@ class Fusion {
   private demand(): void {
     for (const root of roots(this.fn)) this.demanded.add(written(root));
     for (const node of this.nodes) {
-      if (node.operation.op === 'pack') {
-        this.demanded.add(node);
-        for (const input of node.inputs) if (!isZero(input)) this.demanded.add(written(input));
-      } else if (kindOf(node) === 'contraction') {
+      if (node.operation.op !== 'pack') continue;
+      this.demanded.add(node);
+      for (const input of node.inputs) if (!isZero(input)) this.demanded.add(written(input));
+    }
+    // What is demanded for one contraction may stand between another and what that reads.
+    for (let before = -1; before < this.demanded.size; ) {
+      before = this.demanded.size;
+      for (const node of this.nodes) {
+        if (kindOf(node) !== 'contraction') continue;
         for (const input of node.inputs) {
-          const base = operandBase(input);
-          if (!isMemory(base)) this.demanded.add(base);
+          const base = this.operandBase(input);
+          if (!isMemory(base)) this.demanded.add(written(base));
         }
       }
     }
+  }
+
+  /** What a contraction reads through strides: the value under an operand's index maps, or the operand itself. */
+  private operandBase(operand: Node): Node {
+    const view = affine(operand, (node) => this.demanded.has(node) || computes(node) || isMemory(node) || node.operation.op === 'pad' || node.operation.op === 'concat');
+    return view?.leaf ?? operand;
   }
 
   // Order between reads of variables and their stores
@@ -169,6 +184,7 @@ class Fusion {
       const store = written(node);
       const before = [...(readers.get(this.aliasKey(variable)) ?? [])].filter((reader) => reader !== store && !users.get(reader)?.has(store));
       if (before.some((reader) => reaches(store, reader))) continue;
+      this.storedTo.set(store, variable);
       for (const reader of before) {
         users.get(reader)?.add(store);
         this.lateStores.set(reader, [...(this.lateStores.get(reader) ?? []), store]);
@@ -214,7 +230,10 @@ class Fusion {
         return;
       }
       const { operation } = node;
-      if (operation.op === 'variable' || operation.op === 'input') this.leaves[number].add(`${operation.op} ${operation.name}`);
+      if (operation.op === 'variable' || operation.op === 'input') {
+        this.leaves[number].add(`${operation.op} ${operation.name}`);
+        if (!aligned || kind !== 'elementwise') this.leavesElsewhere[number].add(`${operation.op} ${operation.name}`);
+      }
       const same = operation.op === 'reshape' || (operation.op === 'broadcast' && size(node.shape) === size(node.inputs[0].shape));
       for (const input of node.inputs) visit(input, aligned && same, same ? way : `${way} ${node.id}`);
     };
@@ -252,7 +271,7 @@ class Fusion {
     return this.users[unit].some((user) => this.needsMemory(user, home));
   }
 
-  /** True where a reader of a value of kernel `home` is another kernel; a reader that is computed again by others counts as these. */
+  /** True where a reader of a value of kernel `home` is another kernel, or is computed again by another. */
   private needsMemory(user: number, home: number): boolean {
     if (this.clusters.find(user) !== home) return true;
     return this.repeated.has(this.units[user]) && this.users[user].some((next) => this.needsMemory(next, home));
@@ -276,11 +295,38 @@ class Fusion {
     let writes = 0;
     for (const member of members) {
       const node = this.units[member];
-      if (!this.demanded.has(node) && (this.repeated.has(node) || this.users[member].every((user) => own.has(user)))) continue;
-      const inPlace = this.fn.stores.some(({ variable, node: stored }) => written(stored) === node && loads.has(`variable ${variable}`));
-      if (!inPlace) writes++;
+      const written = this.demanded.has(node) || (!this.repeated.has(node) && this.users[member].some((user) => this.usedOutside(user, own)));
+      if (written && !this.replacesOld(node, members, loads)) writes++;
     }
     return loads.size + writes;
+  }
+
+  /** True where a reader is outside of these units, or is computed again outside. */
+  private usedOutside(user: number, own: ReadonlySet<number>): boolean {
+    if (!own.has(user)) return true;
+    return this.repeated.has(this.units[user]) && this.users[user].some((next) => this.usedOutside(next, own));
+  }
+
+  /** True where the kernel of these units is sure to write the node over the old value that it reads: one binding for both. */
+  private replacesOld(node: Node, members: readonly number[], loads: ReadonlySet<string>): boolean {
+    const variable = this.storedTo.get(node);
+    if (variable === undefined || !loads.has(`variable ${variable}`)) return false;
+    const key = this.aliasKey(variable);
+    for (const load of loads) {
+      const name = load.startsWith('variable ') ? load.slice('variable '.length) : undefined;
+      if (name !== undefined && name !== variable && this.aliasKey(name) === key) {
+        const flat = [name, variable].some((v) => this.variables.get(v)?.kind === 'flat');
+        if (flat) return false;
+      }
+    }
+    let direct = false;
+    for (const member of members) {
+      if (!this.leaves[member].has(`variable ${variable}`)) continue;
+      if (this.leavesElsewhere[member].has(`variable ${variable}`) || this.absorbed.has(member)) return false;
+      direct = true;
+    }
+    // Otherwise it is read by what is computed again here.
+    return direct;
   }
 
   private edgesAligned(a: number, b: number): boolean {
@@ -352,7 +398,7 @@ class Fusion {
   }
 
   private absorb(): void {
-    for (const cluster of this.clusters.roots().reverse()) {
+    for (const cluster of [...this.clusters.order()].reverse()) {
       if (this.clusters.find(cluster) !== cluster || this.isPack(cluster) || this.anchorsOf(cluster).length > 0) continue;
       const members = this.clusters.members(cluster);
       if (members.some((member) => this.demanded.has(this.units[member]))) continue;
@@ -367,7 +413,11 @@ class Fusion {
       const repeated = cost * Math.max(0, evaluations - domain);
       const oneLoad = cost <= 1 && new Set(members.flatMap((member) => [...this.leaves[member], ...this.dependencies[member].filter((d) => this.clusters.find(d.unit) !== cluster).map((d) => d.unit)])).size <= 1;
       if (repeated > CHEAP * domain && repeated > TINY_WORK && !oneLoad) continue;
-      if (this.tryMerge(cluster, reader)) for (const member of members) this.evaluations[member] = evaluations;
+      if (!this.tryMerge(cluster, reader)) continue;
+      for (const member of members) {
+        this.evaluations[member] = evaluations;
+        this.absorbed.add(member);
+      }
     }
   }
 
@@ -394,14 +444,15 @@ class Fusion {
       const readers = this.users[unit].filter((user) => this.clusters.find(user) !== this.clusters.find(unit));
       const spread = readers.some((user) => this.dependencies[user].some((d) => d.unit === unit && (d.stored || (!d.aligned && this.evaluations[user] > 2 * size(node.shape) && expression.cost > 1))));
       if (spread) return;
-      this.repeated.add(node);
+      const added = expression.units.map((i) => this.units[i]).filter((inner) => !this.repeated.has(inner));
+      for (const inner of added) this.repeated.add(inner);
       const tooMany = [...new Set(readers.map((user) => this.clusters.find(user)))].some((cluster) => this.bindings(this.clusters.members(cluster)) > MAX_STORAGE_BINDINGS);
-      if (tooMany) this.repeated.delete(node);
+      if (tooMany) for (const inner of added) this.repeated.delete(inner);
     });
   }
 
   /** What it takes to compute a unit from what is in memory anyway; `undefined` where that is not enough. */
-  private expression(unit: number): { cost: number; loads: Set<string> } | undefined {
+  private expression(unit: number): { cost: number; loads: Set<string>; units: number[] } | undefined {
     const loads = new Set<string>();
     let cost = 0;
     const seen = new Set<number>();
@@ -412,6 +463,8 @@ class Fusion {
       if (!isElementwise(node)) return false;
       cost += operationCost(node);
       for (const leaf of this.leaves[at]) loads.add(leaf);
+      // Later readers of an old value would keep its store from being in place.
+      if ([...this.leaves[at]].some((leaf) => leaf.startsWith('variable ') && this.storedMemory.has(this.aliasKey(leaf.slice('variable '.length))))) return false;
       return this.dependencies[at].every(({ unit: dependency }) => {
         if (this.isInMemoryAnyway(dependency, at)) {
           loads.add(`unit ${dependency}`);
@@ -420,7 +473,7 @@ class Fusion {
         return cost <= CHEAP && visit(dependency);
       });
     };
-    return visit(unit) ? { cost, loads } : undefined;
+    return visit(unit) ? { cost, loads, units: [...seen] } : undefined;
   }
 
   /** In memory even if `user` were not computed from it. */
