@@ -86,7 +86,8 @@ export class Call {
   x(index: number, role: Role = 'shared'): string {
     const { shape, dtype, data, stored } = this.input(index);
     if (shape.includes(0)) throw new Inexpressible('an axis of length 0');
-    if (dtype === 'i32' && data.some((v) => v !== (v | 0))) throw new Inexpressible(`${stored} beyond 32 bits`);
+    const fits = (v: number): boolean => (dtype === 'i32' ? v === (v | 0) : Number.isFinite(Math.fround(v)) === Number.isFinite(v));
+    if (!data.every(fits)) throw new Inexpressible(`${stored} beyond 32 bits`);
     this.roles.set(index, role);
     return `x${index}`;
   }

@@ -16,12 +16,19 @@ export async function gpuBackEnd(): Promise<BackEnd> {
   const gpu = await openDevice();
   return {
     async run(module, variables, inputs) {
-      const executor = await Executor.create(gpu, lower(module), { seed: 1n });
+      const program = lower(module);
+      // What no output depends on is not asked for.
+      const asked = program.entries.find((entry) => entry.name === 'run')!.inputs.map((input) => input.name);
+      const executor = await Executor.create(gpu, program, { seed: 1n });
       try {
         await executor.submit([{ entry: 'init', counter: 0 }]);
         if (variables.size > 0) executor.write(new Map([...variables].map(([name, value]) => [name, toDevice(value)])));
         const [{ outputs }] = await executor.submit([
-          { entry: 'run', counter: 0, tensors: Object.fromEntries([...inputs].map(([name, value]) => [name, toDevice(value)])) },
+          {
+            entry: 'run',
+            counter: 0,
+            tensors: Object.fromEntries([...inputs].filter(([name]) => asked.includes(name)).map(([name, value]) => [name, toDevice(value)])),
+          },
         ]);
         return new Map(Object.entries(outputs).map(([name, { dtype, shape, data }]) => [name, { dtype, shape, data: Float64Array.from(data) }]));
       } finally {

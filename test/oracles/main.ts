@@ -39,7 +39,7 @@ function table(verdicts: readonly Verdict[]): string {
     const own = byOperator.get(name) as Verdict[];
     const counts = (['passed', 'failed', 'skipped'] as const).map((outcome) => own.filter((v) => v.outcome === outcome).length || '');
     const reasons = [...new Set(own.filter((v) => v.outcome === 'skipped').map((v) => v.reason))];
-    lines.push(row(name, ...counts.map(String)) + (reasons.length > 0 ? `  not expressible: ${reasons.join('; ')}` : ''));
+    lines.push(row(name, ...counts.map(String)) + (reasons.length > 0 ? `  ${reasons.join('; ')}` : ''));
     for (const { id, reason } of own.filter((v) => v.outcome === 'failed')) lines.push(`  FAILED ${id}: ${reason}`);
   }
   return [...lines, totals(verdicts)].join('\n');
