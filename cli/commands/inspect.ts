@@ -15,7 +15,7 @@ export function inspect(spec: string, options: InspectOptions): void {
   const { module, diagnostics } = compileSpec(readSource(spec), compileOptions(options));
   const made = accept(module, diagnostics);
   const program = lower(made);
-  const facts = { ...describe(made), ...costs(program) };
+  const facts = { ...describe(made), ...costs(made, program) };
   if (options.json) out(`${JSON.stringify(facts, null, 2)}\n`);
   else show(made, facts);
 }
@@ -37,7 +37,6 @@ function describe(module: Module) {
     data: module.data,
     noises: module.noises,
     nets,
-    layers: module.layers.map(({ path, block, inputs, output, parameters }) => ({ path, block, inputs, output, parameters })),
     weights,
     states: variables('state'),
     averages: variables('average'),
@@ -45,8 +44,8 @@ function describe(module: Module) {
   };
 }
 
-/** What the compiled program costs. A step is every update as often as the schedule runs it. */
-function costs(program: Program) {
+/** What the compiled program costs. A step is every update as often as the schedule runs it; a layer's share is forward and backward in all of them. */
+function costs(module: Module, program: Program) {
   const entries = program.entries.map((entry) => {
     const dispatches = entry.commands.filter((c) => c.kind === 'dispatch');
     return {
@@ -66,9 +65,30 @@ function costs(program: Program) {
     step.flops += cost.flops * times;
     step.bytes += cost.bytes * times;
   }
+  const layers = module.layers.map(({ path, block, inputs, output, parameters }) => ({
+    path,
+    block,
+    inputs,
+    output,
+    parameters,
+    flops: train ? 0 : undefined,
+  }));
+  for (const { entry, times } of calls) {
+    for (const command of program.entries.find((e) => e.name === entry)?.commands ?? []) {
+      const layer = command.kind === 'dispatch' ? innermost(layers, command.label) : undefined;
+      if (layer?.flops !== undefined && command.kind === 'dispatch') layer.flops += command.flops * times;
+    }
+  }
   const memory: Record<string, number> = {};
   for (const buffer of program.buffers) if (buffer.kind !== 'field') memory[buffer.kind] = (memory[buffer.kind] ?? 0) + buffer.size;
-  return { kernels: program.kernels.length, entries, step: train ? step : undefined, memory };
+  return { layers, kernels: program.kernels.length, entries, step: train ? step : undefined, memory };
+}
+
+/** The layer that a dispatch works for: `G.fc1` for `G.fc1.uniform_init`. */
+function innermost<L extends { readonly path: string }>(layers: readonly L[], label: string): L | undefined {
+  let found: L | undefined;
+  for (const layer of layers) if ((label === layer.path || label.startsWith(`${layer.path}.`)) && layer.path.length > (found?.path.length ?? 0)) found = layer;
+  return found;
 }
 
 function show(module: Module, facts: ReturnType<typeof describe> & ReturnType<typeof costs>): void {
@@ -80,14 +100,15 @@ function show(module: Module, facts: ReturnType<typeof describe> & ReturnType<ty
   out(hypers.length > 0 ? `  ${hypers.map(([name, value]) => `${name} = ${value}`).join(', ')}\n` : '\n');
 
   heading('Layers');
-  const rows = module.layers.map((layer) => [
+  const rows = module.layers.map((layer, i) => [
     `${'  '.repeat(layer.depth)}${layer.path}`,
     layer.block,
     shapes(layer.inputs),
     shapes(layer.output),
     layer.parameters > 0 ? count(layer.parameters) : '',
+    facts.layers[i].flops ? magnitude(facts.layers[i].flops) : '',
   ]);
-  out(table([['path', 'block', 'in', 'out', 'parameters'], ...rows], [4], '  '));
+  out(table([['path', 'block', 'in', 'out', 'parameters', 'FLOPs a step'], ...rows], [4, 5], '  '));
 
   heading('Parameters');
   const total = facts.nets.reduce((sum, net) => sum + net.parameters, 0);
