@@ -5,7 +5,7 @@
 import type { IToken, TokenType } from 'chevrotain';
 import type { Diagnostics } from './diagnostics.js';
 import { messages, report } from './messages.js';
-import { lineText, position, type Source, type Span } from './source.js';
+import { indentAt, position, type Source, type Span } from './source.js';
 import * as t from './tokens.js';
 
 /** What a bracket holds decides what a newline within it means. */
@@ -110,7 +110,7 @@ class Pairing {
       const type = token.tokenType;
       if (closerOf.has(type)) {
         const kind: Kind = type === t.LParen ? 'round' : type === t.LSquare ? 'square' : this.braceKind(i);
-        stack.push({ token, kind, indent: diagnostics === undefined ? 0 : this.indentOf(token) });
+        stack.push({ token, kind, indent: diagnostics === undefined ? 0 : indentAt(this.source, token.startOffset) });
         this.kinds.set(token, kind);
         this.out.push(token);
       } else if (closers.has(type)) {
@@ -188,30 +188,25 @@ class Pairing {
     this.out.push(token);
   }
 
-  /** Puts in the closers that are missing above a depth; the innermost is the mistake, the others mostly follow from it. */
+  /** Puts in the closers that are missing above a depth, before the newlines at the end; the innermost is the mistake, the others mostly follow from it. */
   private closeDownTo(depth: number): void {
-    let reported = false;
-    while (this.stack.length > depth) {
-      const open = this.top() as Open;
-      const end = t.endOf(this.lastWritten());
-      if (!reported) {
-        const closer = closerText.get(open.token.tokenType) as string;
-        report(this.diagnostics as Diagnostics, messages.unclosed, { source: this.source, start: end, end }, [open.token.image, closer], [this.opened(open)]);
-        reported = true;
-      }
-      const closer = t.virtual(closerOf.get(open.token.tokenType) as TokenType, end, closerText.get(open.token.tokenType));
-      // The newline after the last token belongs behind the closer.
-      const tail: IToken[] = [];
-      while (this.out.length > 0 && this.out[this.out.length - 1].tokenType === t.Newline) tail.unshift(this.out.pop() as IToken);
-      this.pop({ ...closer, image: '' });
-      this.out.push(...tail);
+    const innermost = this.top();
+    if (innermost === undefined || this.stack.length <= depth) return;
+    const newlines: IToken[] = [];
+    while (this.out.length > 0 && this.out[this.out.length - 1].tokenType === t.Newline) newlines.unshift(this.out.pop() as IToken);
+    const end = t.endOf(this.out[this.out.length - 1]);
+    const closer = closerText.get(innermost.token.tokenType) as string;
+    report(
+      this.diagnostics as Diagnostics,
+      messages.unclosed,
+      { source: this.source, start: end, end },
+      [innermost.token.image, closer],
+      [this.opened(innermost)],
+    );
+    for (let open = this.top(); open !== undefined && this.stack.length > depth; open = this.top()) {
+      this.pop(t.virtual(closerOf.get(open.token.tokenType) as TokenType, end));
     }
-  }
-
-  private lastWritten(): IToken {
-    let at = this.out.length - 1;
-    while (at > 0 && (this.out[at].tokenType === t.Newline || this.out[at].image === '')) at--;
-    return this.out[at];
+    this.out.push(...newlines);
   }
 
   /**
@@ -260,13 +255,8 @@ class Pairing {
     return position(this.source, token.startOffset).column - 1;
   }
 
-  private indentOf(token: IToken): number {
-    const text = lineText(this.source, position(this.source, token.startOffset).line);
-    return text.length - text.trimStart().length;
-  }
-
   private beginsLine(token: IToken): boolean {
-    return this.columnOf(token) === this.indentOf(token);
+    return this.columnOf(token) === indentAt(this.source, token.startOffset);
   }
 
   private span(token: IToken): Span {

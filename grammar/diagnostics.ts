@@ -1,5 +1,5 @@
 /** What the compiler says about a text: one record a mistake. Rendering is in `render.ts`. */
-import type { Span } from './source.js';
+import type { Source, Span } from './source.js';
 
 export interface Note {
   readonly message: string;
@@ -21,18 +21,18 @@ export interface Diagnostic {
   readonly notes?: readonly Note[];
 }
 
-/** Collects diagnostics; one a place and code. */
+/** Collects diagnostics; one a place, code and message. */
 export class Diagnostics {
   readonly list: Diagnostic[] = [];
+  private readonly known = new Map<Source, Set<string>>();
 
   add(diagnostic: Diagnostic): void {
-    const { span, code } = diagnostic;
-    if (
-      this.list.some(
-        (d) => d.code === code && d.span.start === span.start && d.span.end === span.end && d.span.source === span.source && d.message === diagnostic.message,
-      )
-    )
-      return;
+    const { span, code, message } = diagnostic;
+    let known = this.known.get(span.source);
+    if (known === undefined) this.known.set(span.source, (known = new Set()));
+    const key = `${span.start} ${span.end} ${code} ${message}`;
+    if (known.has(key)) return;
+    known.add(key);
     this.list.push(diagnostic);
   }
 

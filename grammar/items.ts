@@ -33,8 +33,9 @@ import * as t from './tokens.js';
 export class SpecParser extends StatementParser {
   private docs: (token: IToken) => string | undefined = () => undefined;
 
-  constructor() {
-    super();
+  /** `checked` has Chevrotain look for ambiguities and the like in the grammar itself. */
+  constructor(checked = false) {
+    super(checked);
     this.performSelfAnalysis();
   }
 

@@ -22,6 +22,11 @@ const mended: ReadonlySet<string> = new Set(
   ].map((m) => m.code),
 );
 
+/** After these the rest of the statement cannot be trusted. */
+const final: ReadonlySet<string> = new Set(
+  [messages.strayCharacter, messages.openString, messages.unclosed, messages.wrongCloser, messages.strayCloser].map((m) => m.code),
+);
+
 /** A habit rather than a slip: said once for the text, with the other lines. */
 const habits: ReadonlySet<string> = new Set(
   [messages.hashComment, messages.semicolon, messages.headerColon, messages.reservedName, messages.singleQuotes].map((m) => m.code),
@@ -82,7 +87,7 @@ export class Lines {
       if (!mended.has(d.code)) {
         if (closed.has(line) || (isFault.has(d) && troubled.has(line))) continue;
         troubled.add(line);
-        if (isFault.has(d)) closed.add(line);
+        if (isFault.has(d) || final.has(d.code)) closed.add(line);
       }
       const kind = habits.has(d.code) ? `${d.code} ${d.code === messages.reservedName.code ? d.message : ''}` : `${d.code} ${line}`;
       const same = shown.get(kind);

@@ -2,7 +2,7 @@
 import type { IToken, TokenType } from 'chevrotain';
 import type { Diagnostics } from './diagnostics.js';
 import { messages, report } from './messages.js';
-import { position, type Source, type Span } from './source.js';
+import { indentAt, type Source, type Span } from './source.js';
 import * as t from './tokens.js';
 
 const operators: ReadonlyMap<TokenType, readonly [TokenType, string]> = new Map([
@@ -189,7 +189,7 @@ class Mender {
 /** Bodies written as in Python, a colon and an indented block, get their braces. */
 function indented(tokens: readonly IToken[], source: Source, diagnostics: Diagnostics): IToken[] {
   const out: IToken[] = [];
-  /** Columns of the headers whose blocks are open. */
+  /** Indents of the headers whose blocks are open. */
   const open: number[] = [];
   let depth = 0;
   let header: IToken | undefined;
@@ -202,8 +202,8 @@ function indented(tokens: readonly IToken[], source: Source, diagnostics: Diagno
       return;
     }
     if (lineBegins && depth === 0) {
-      const { column } = position(source, token.startOffset);
-      while (open.length > 0 && open[open.length - 1] >= column) {
+      const indent = indentAt(source, token.startOffset);
+      while (open.length > 0 && open[open.length - 1] >= indent) {
         open.pop();
         out.push(t.virtual(t.RCurly, token.startOffset));
       }
@@ -216,10 +216,9 @@ function indented(tokens: readonly IToken[], source: Source, diagnostics: Diagno
     const after = tokens[i + 1]?.tokenType;
     const named = tokens[i - 1] === header && header?.tokenType !== t.Else;
     if (type === t.Colon && header !== undefined && !named && depth === 0 && (after === undefined || after === t.Newline || after === t.LCurly)) {
-      const { column } = position(source, header.startOffset);
       report(diagnostics, messages.headerColon, spanOf(source, token), [header.image]);
       if (after !== t.LCurly) {
-        open.push(column);
+        open.push(indentAt(source, header.startOffset));
         out.push(t.virtual(t.LCurly, token.startOffset));
       }
       return;

@@ -43,6 +43,12 @@ export function lineText(source: Source, line: number): string {
   return source.text.slice(starts[line - 1], starts[line]).replace(/[\r\n]+$/, '');
 }
 
+/** How many characters of space the line of an offset begins with. */
+export function indentAt(source: Source, offset: number): number {
+  const text = lineText(source, position(source, offset).line);
+  return text.length - text.trimStart().length;
+}
+
 /** The smallest span that covers both. */
 export function join(a: Span, b: Span): Span {
   return { source: a.source, start: Math.min(a.start, b.start), end: Math.max(a.end, b.end) };
