@@ -149,7 +149,8 @@ export class Coordinates {
     const lengths: Size[] = [];
     coords.forEach((coord, axis) => {
       if (sizes[axis].value === 1) return;
-      const parts = this.known(coord)[0];
+      // A coordinate may serve axes of several lengths (a slice from 0): only parts of this very length replace it.
+      const parts = this.known(coord).find((p) => p.sizes.reduce((product, s) => product * s.value, 1) === sizes[axis].value);
       if (parts !== undefined) {
         const deep = this.flatten(parts.coords, parts.sizes);
         names.push(...deep.coords);

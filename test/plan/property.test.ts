@@ -25,9 +25,11 @@ describe('random graphs', () => {
   });
 
   it('give on the GPU what the interpreter gives', async () => {
-    for (let seed = 1; seed <= Number(process.env.GPU_RUNS ?? 6); seed++) {
+    for (let seed = Number(process.env.FIRST ?? 1); seed <= Number(process.env.GPU_RUNS ?? 6); seed++) {
       const { fn, variables } = graphOf(seed, 12);
-      await check(fn, variables);
+      await check(fn, variables).catch((error: Error) => {
+        throw new Error(`seed ${seed}: ${error.message}`);
+      });
     }
   });
 });
