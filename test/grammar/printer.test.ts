@@ -4,6 +4,7 @@ import type { Spec } from '../../grammar/ast.js';
 import { Diagnostics } from '../../grammar/diagnostics.js';
 import { parse } from '../../grammar/parser.js';
 import { format, print } from '../../grammar/printer.js';
+import { tokenize } from '../../grammar/tokens.js';
 import { spec, stripSpans } from './arbitrary.js';
 import { examples } from './examples.js';
 
@@ -51,4 +52,37 @@ describe('formatting', () => {
       expect(formatted(text)).toBe(text);
     });
   }
+
+  test('keeps comments wherever they stand', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...examples), fc.array(fc.record({ at: fc.nat(200), alone: fc.boolean() }), { minLength: 1, maxLength: 6 }), ({ text }, places) => {
+        const lines = text.split('\n');
+        for (const [i, { at, alone }] of places.entries()) {
+          const line = at % lines.length;
+          if (alone) lines.splice(line, 0, `  // added ${i}`);
+          else lines[line] += ` // added ${i}`;
+        }
+        const given = lines.join('\n');
+        const once = formatted(given);
+        const comments = (t: string): string[] => tokenize(t).comments.map((c) => c.image.trim());
+        expect(comments(once)).toEqual(comments(given));
+        const bare = (t: string): unknown => JSON.parse(JSON.stringify(stripSpans(read(t)), (key, value) => (key === 'doc' ? undefined : value)));
+        expect(bare(once)).toEqual(bare(given));
+        expect(formatted(once)).toBe(once);
+      }),
+      { numRuns: 100 },
+    );
+  }, 60_000);
+
+  test('keeps single blank lines, settings on one line and bodies on several', () => {
+    const text = 'net D(x) {\n  a = x\n\n  a\n}\n\ntrain {\n  batch 3   steps 4\n}\n';
+    expect(formatted(text)).toBe(text);
+    expect(formatted('net   D(x){x|>relu}\ntrain {batch 3 steps 4\n}')).toBe('net D(x) { x |> relu }\n\ntrain {\n  batch 3   steps 4\n}\n');
+  });
+
+  test('refuses a text with mistakes', () => {
+    const diagnostics = new Diagnostics();
+    expect(format({ name: 'a.gan', text: 'hyper = 3' }, diagnostics)).toBeUndefined();
+    expect(diagnostics.failed).toBe(true);
+  });
 });
