@@ -55,21 +55,25 @@ describe('formatting', () => {
 
   test('keeps comments wherever they stand', () => {
     fc.assert(
-      fc.property(fc.constantFrom(...examples), fc.array(fc.record({ at: fc.nat(200), alone: fc.boolean() }), { minLength: 1, maxLength: 6 }), ({ text }, places) => {
-        const lines = text.split('\n');
-        for (const [i, { at, alone }] of places.entries()) {
-          const line = at % lines.length;
-          if (alone) lines.splice(line, 0, `  // added ${i}`);
-          else lines[line] += ` // added ${i}`;
-        }
-        const given = lines.join('\n');
-        const once = formatted(given);
-        const comments = (t: string): string[] => tokenize(t).comments.map((c) => c.image.trim());
-        expect(comments(once)).toEqual(comments(given));
-        const bare = (t: string): unknown => JSON.parse(JSON.stringify(stripSpans(read(t)), (key, value) => (key === 'doc' ? undefined : value)));
-        expect(bare(once)).toEqual(bare(given));
-        expect(formatted(once)).toBe(once);
-      }),
+      fc.property(
+        fc.constantFrom(...examples),
+        fc.array(fc.record({ at: fc.nat(200), alone: fc.boolean() }), { minLength: 1, maxLength: 6 }),
+        ({ text }, places) => {
+          const lines = text.split('\n');
+          for (const [i, { at, alone }] of places.entries()) {
+            const line = at % lines.length;
+            if (alone) lines.splice(line, 0, `  // added ${i}`);
+            else lines[line] += ` // added ${i}`;
+          }
+          const given = lines.join('\n');
+          const once = formatted(given);
+          const comments = (t: string): string[] => tokenize(t).comments.map((c) => c.image.trim());
+          expect(comments(once)).toEqual(comments(given));
+          const bare = (t: string): unknown => JSON.parse(JSON.stringify(stripSpans(read(t)), (key, value) => (key === 'doc' ? undefined : value)));
+          expect(bare(once)).toEqual(bare(given));
+          expect(formatted(once)).toBe(once);
+        },
+      ),
       { numRuns: 100 },
     );
   }, 60_000);
