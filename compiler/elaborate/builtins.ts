@@ -4,7 +4,7 @@ import type { UnaryName } from '../graph/node.js';
 import { elementwise } from './arithmetic.js';
 import { differentiate, freshDraw } from './differentiate.js';
 import type { Elaborator } from './elaborator.js';
-import { concat, convolve, dimension, expandTo, iota, multiply, padded, permute, reshape, reversed, uniformOfShape, where } from './layout.js';
+import { concat, convolve, dimension, expandTo, extremeOfTwo, iota, multiply, padded, permute, reshape, reversed, uniformOfShape, where } from './layout.js';
 import * as messages from './messages.js';
 import { reduction } from './reduce.js';
 import { integerOf, perAxis } from './sizes.js';
@@ -94,7 +94,7 @@ const unary: readonly UnaryName[] = [
 /** `max(a, b)` compares element by element; `max(x)` and `max(x, axis: 0)` reduce. */
 function extreme(name: 'max' | 'min'): Builtin {
   const reduce = define('x, axis?, axes?, keep?', reduction(name));
-  const compare = define('a, b', (e, args) => where.extreme(e, name, args));
+  const compare = define('a, b', (e, args) => extremeOfTwo(e, name, args));
   return (e, call) => (call.args.filter((a) => a.name === undefined).length >= 2 ? compare(e, call) : reduce(e, call));
 }
 

@@ -34,7 +34,8 @@ export function where(e: Elaborator, args: Bound): Value {
   );
 }
 
-where.extreme = (e: Elaborator, name: 'max' | 'min', args: Bound): Value => {
+/** `max(a, b)`, `min(a, b)`, element by element. */
+export function extremeOfTwo(e: Elaborator, name: 'max' | 'min', args: Bound): Value {
   const left = e.force(args.value('a'));
   const right = e.force(args.value('b'));
   if (left.kind === 'number' && right.kind === 'number') return number(Math[name](left.value, right.value), left.exact && right.exact);
@@ -44,7 +45,7 @@ where.extreme = (e: Elaborator, name: 'max' | 'min', args: Bound): Value => {
   const aligned = align(e, [a, b]);
   if (!aligned) return e.fail(args.call.span, messages.cannotBroadcast(name, logicalShape(a), logicalShape(b)));
   return tensor(e.builder.binary(name, asFloat(e, aligned.nodes[0]), asFloat(e, aligned.nodes[1])), aligned.batched);
-};
+}
 
 /** `dim(x, 0)`, `dim(x, -1)`, `dim(x, batch)`. */
 export function dimension(e: Elaborator, args: Bound): Value {
