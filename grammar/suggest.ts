@@ -18,13 +18,14 @@ export function distance(a: string, b: string): number {
 }
 
 /**
- * The candidate nearest to a misspelt name: one that differs only in case if there is one, else within a third of the name's length (at least 1).
+ * The candidate nearest to a misspelt name: one that differs only in case if there is one, else within a third of the name's length (at least 1,
+ * and nothing for a name of one letter: any other letter would be as near).
  * Of equally near ones the first given wins.
  */
 export function suggest(name: string, candidates: Iterable<string>): string | undefined {
   const lower = name.toLowerCase();
   let best: string | undefined;
-  let least = Math.max(1, Math.floor(name.length / 3)) + 1;
+  let least = name.length === 1 ? 1 : Math.max(1, Math.floor(name.length / 3)) + 1;
   for (const candidate of candidates) {
     if (candidate === name) continue;
     if (candidate.toLowerCase() === lower) return candidate;

@@ -31,6 +31,8 @@ export function assemble(e: Elaborator, items: Items, options: AssembleOptions):
   const inputs = readInputs(e, items.data, items.noises);
   const schedule = items.train && readSchedule(e, items.train, options.batch);
   const game = items.game && readGame(e, items.game);
+  e.bindings = [...(game?.bindings.keys() ?? [])];
+  e.inputNames = [...inputs.fields.keys(), ...inputs.noises.keys()];
   const functions: GraphFunction[] = [];
   const variables: Variable[] = [];
   let train: TrainPlan | undefined;

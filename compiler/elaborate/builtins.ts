@@ -59,7 +59,7 @@ function define(form: string, apply: (e: Elaborator, args: Bound) => Value): Bui
       if (name === undefined) {
         if (!variadic) return e.fail(argument.span, messages.tooManyArguments(call.name, call.args.length, written));
         rest.push(argument);
-      } else if (!named.includes(name)) return e.fail(argument.span, messages.unknownArgument(call.name, name, named));
+      } else if (!named.includes(name)) return e.fail(argument.nameSpan ?? argument.span, messages.unknownArgument(call.name, name, named));
       else if (given.has(name)) return e.fail(argument.span, messages.argumentTwice(call.name, name));
       else given.set(name, argument);
     }

@@ -125,7 +125,7 @@ function bindParameters(e: Elaborator, item: NetItem | BlockItem, args: readonly
   for (const argument of args) {
     const target = argument.name ?? known[place++];
     if (target === undefined) return failed(e.fail(argument.span, messages.tooManyArguments(name, args.length, formOf(item))));
-    if (!known.includes(target)) return failed(e.fail(argument.span, messages.unknownArgument(name, target, known)));
+    if (!known.includes(target)) return failed(e.fail(argument.nameSpan ?? argument.span, messages.unknownArgument(name, target, known)));
     if (given.has(target)) return failed(e.fail(argument.span, messages.argumentTwice(name, target)));
     given.set(target, argument);
   }

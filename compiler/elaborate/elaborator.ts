@@ -67,6 +67,9 @@ export class Elaborator {
   readonly scope: Scope;
   evaluation: Evaluation = evaluation('run', { batch: 1, training: false });
   frame: Frame = gameFrame('run');
+  /** What the game binds, and its fields and noises, for suggestions. */
+  bindings: readonly string[] = [];
+  inputNames: readonly string[] = [];
   /** The noises that this evaluation has drawn, for `fresh`. */
   noises: { readonly current: Value; readonly redraw: () => Value }[] = [];
   private readonly differentiatedNames = new WeakMap<object, ReadonlySet<string>>();

@@ -104,11 +104,19 @@ function lookup(e: Elaborator, name: string, span: Span, scope: Scope): Value {
   if (name === 'training') return bool(e.evaluation.training);
   if (name === 'batch') return { kind: 'batch' };
   if (name === 'step') return tensor(e.builder.input('step', [], 'f32'), false);
-  return e.fail(span, messages.unknownName(name, [...scope.visible(), 'training', 'batch', 'step']));
+  return e.fail(
+    span,
+    messages.unknownName(name, [...scope.visible(), ...e.bindings, 'training', 'batch', 'step'], e.frame.kind === 'game' ? e.inputNames : []),
+  );
 }
 
 function argumentValues(e: Elaborator, args: readonly Argument[], scope: Scope): ArgumentValue[] {
-  return args.map((argument) => ({ name: argument.name?.text, value: evaluate(e, argument.value, scope), span: argument.value.span }));
+  return args.map((argument) => ({
+    name: argument.name?.text,
+    nameSpan: argument.name?.span,
+    value: evaluate(e, argument.value, scope),
+    span: argument.value.span,
+  }));
 }
 
 function invoke(e: Elaborator, callee: Value, args: readonly ArgumentValue[], span: Span, calleeSpan: Span, alias?: string): Value {
@@ -203,7 +211,7 @@ export function setDefaults(e: Elaborator, calls: Extract<Statement, { kind: 'se
     const args = argumentValues(e, change.args, scope);
     for (const argument of args) {
       if (argument.name === undefined || !known.includes(argument.name))
-        return e.fail(argument.span, messages.unknownArgument(callee.item.name.text, argument.name ?? show(argument.value), known));
+        return e.fail(argument.nameSpan ?? argument.span, messages.unknownArgument(callee.item.name.text, argument.name ?? show(argument.value), known));
     }
     const name = callee.item.name.text;
     defaults.set(name, [...(defaults.get(name) ?? []).filter((old) => !args.some((a) => a.name === old.name)), ...args]);

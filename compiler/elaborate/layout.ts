@@ -222,7 +222,7 @@ export function convolve(e: Elaborator, args: Bound): Value {
   const sx = logicalShape(x);
   const sw = logicalShape(w);
   const n = sx.length - 1;
-  const wrong = (why: string): Value => e.fail(args.call.span, messages.convShapes(why, sx, sw));
+  const wrong = (why: string, help?: string): Value => e.fail(args.call.span, messages.convShapes(why, sx, sw, help));
   if (n < 1 || n > 3) return wrong('the input wants a channel axis and one to three axes of space, as in [channels, height, width]');
   if (sw.length !== n + 2) return wrong(`the kernel wants the axes [out, in${', size'.repeat(n)}]`);
   const numbers = (name: string, otherwise: number): number[] | undefined => perAxis(e, args.optional(name) ?? number(otherwise), n, args.span(name));
@@ -240,7 +240,8 @@ export function convolve(e: Elaborator, args: Bound): Value {
     ? perAxis(e, given, n, args.span('size'))
     : stride.map((s, i) => Math.floor(((sx[i + 1] - 1) * inputDilation[i] + 1 + padding[i][0] + padding[i][1] - ((sw[i + 2] - 1) * dilation[i] + 1)) / s) + 1);
   if (!size) return POISON;
-  if (size.some((length) => length < 1)) return wrong('the kernel does not fit into the padded input');
+  if (size.some((length) => length < 1))
+    return wrong('the kernel does not fit into the padded input', 'add padding, take a smaller kernel, or leave out a layer that halves');
   const g = e.builder;
   // A kernel for each example is a group for each example.
   const rows = w.batched ? 1 : x.batched ? x.node.shape[0] : 1;

@@ -21,11 +21,11 @@ const plural = (count: number, noun: string): string => `${count} ${noun}${count
 
 // ---------------------------------------------------------------- names and values
 
-export const unknownName = (name: string, visible: Iterable<string>): Problem => ({
+export const unknownName = (name: string, visible: Iterable<string>, inputs: readonly string[] = []): Problem => ({
   code: 'GAN2001',
   message: `nothing is called \`${name}\` here`,
   label: 'unknown name',
-  help: meant(name, visible),
+  help: meant(name, visible) ?? (inputs.length > 0 ? `the fields and noises of this spec are ${names(inputs)}` : undefined),
 });
 export const unknownArgument = (callee: string, name: string, known: readonly string[]): Problem => ({
   code: 'GAN2002',
@@ -58,7 +58,7 @@ export const notFinite = (op: string, a: number, b: number): Problem => ({ code:
 export const outsideDomain = (name: string, x: number): Problem => ({ code: 'GAN2010', message: `\`${name}(${x})\` is not a finite number` });
 export const notASize = (what: string, why?: string): Problem => ({
   code: 'GAN2011',
-  message: `a size is a whole number, and this is ${what}${why ? `: ${why}` : ''}`,
+  message: why ? `this size is not whole: ${why}` : `a size is a whole number, and this is ${what}`,
   label: 'not a whole number',
   help: why ? 'change one of the two so that it divides; sizes are never rounded' : undefined,
 });
@@ -188,13 +188,17 @@ export const matmulShapes = (a: Shape, b: Shape): Problem => ({
   code: 'GAN3008',
   message: `matmul wants [..., m, k] and [..., k, n], and was given ${shown(a)} and ${shown(b)}`,
 });
-export const convShapes = (why: string, x: Shape, w: Shape): Problem => ({
+export const convShapes = (why: string, x: Shape, w: Shape, help?: string): Problem => ({
   code: 'GAN3009',
   message: `convolution of ${shown(x)} with a kernel ${shown(w)}: ${why}`,
+  help,
 });
 export const concatShapes = (axis: number, shapes: readonly Shape[]): Problem => ({
   code: 'GAN3010',
   message: `concat along axis ${axis} wants shapes that are equal elsewhere, and these are ${shapes.map(shown).join(', ')}`,
+  help: shapes.some((shape) => shape.length !== shapes[0].length)
+    ? 'bring them to the same axes first: `expand(reshape(c, n, 1, 1), n, height, width)` makes a picture of a vector'
+    : undefined,
 });
 export const resultShape = (net: string, declared: Shape, found: Shape): Problem => ({
   code: 'GAN3011',

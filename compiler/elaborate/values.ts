@@ -109,6 +109,8 @@ export interface PoisonValue {
 
 export interface ArgumentValue {
   readonly name?: string;
+  /** Where the name stands, for a message about it. */
+  readonly nameSpan?: Span;
   readonly value: Value;
   readonly span: Span;
 }
