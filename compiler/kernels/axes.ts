@@ -1,6 +1,6 @@
 /** Which axes of a group's nodes have one length because of how the nodes are connected: these share one parameter. */
 import type { Node } from '../graph/node.js';
-import { type Size, regroup } from './coordinates.js';
+import { regroup, type Size } from './coordinates.js';
 import type { Group } from './kernel.js';
 
 function numbers(shape: readonly number[]): Size[] {

@@ -131,7 +131,9 @@ function mapped(e: Emitter, node: Node, coords: readonly string[]): string[] | u
         return scaled === ZERO ? first : e.let(`${scaled} + ${first}`);
       });
     case 'reverse':
-      return coords.map((coord, axis) => (operation.axes.includes(axis) && node.shape[axis] !== 1 ? e.let(`${e.axis(node, axis).text} - 1u - ${coord}`) : coord));
+      return coords.map((coord, axis) =>
+        operation.axes.includes(axis) && node.shape[axis] !== 1 ? e.let(`${e.axis(node, axis).text} - 1u - ${coord}`) : coord,
+      );
     default:
       return undefined;
   }
@@ -193,7 +195,24 @@ export function lanesWhole(node: Node): boolean {
 }
 
 /** Operations whose WGSL text means the same, lane by lane, on vectors. */
-const LANEWISE: ReadonlySet<string> = new Set(['neg', 'abs', 'exp', 'sqrt', 'rsqrt', 'floor', 'ceil', 'round', 'not', 'stop', 'add', 'sub', 'mul', 'div', 'max', 'min']);
+const LANEWISE: ReadonlySet<string> = new Set([
+  'neg',
+  'abs',
+  'exp',
+  'sqrt',
+  'rsqrt',
+  'floor',
+  'ceil',
+  'round',
+  'not',
+  'stop',
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'max',
+  'min',
+]);
 
 function lanewise(node: Node): boolean {
   const { operation } = node;
@@ -285,7 +304,13 @@ export function evaluate4(e: Emitter, node: Node, coords: readonly string[]): st
       if (operation.op === 'binary' && operation.name === 'and') return `(${args[0]} & ${args[1]})`;
       if (operation.op === 'binary' && operation.name === 'or') return `(${args[0]} | ${args[1]})`;
       if (lanewise(node)) return wgslExpression(node, args).text;
-      const parts = LETTERS.map((letter) => wgslExpression(node, args.map((arg) => `${arg}.${letter}`)).text);
+      const parts = LETTERS.map(
+        (letter) =>
+          wgslExpression(
+            node,
+            args.map((arg) => `${arg}.${letter}`),
+          ).text,
+      );
       return `${vector}(${parts.join(', ')})`;
     }
   }

@@ -14,9 +14,11 @@ import { innerNodes, kernelName, operationCount } from './naming.js';
 const WORKGROUP = 64;
 /** Threads that join first, in the second stage of a team's sum. */
 const STAGE = 8;
-/** Fewer results than this, of sums at least so long, are done by a workgroup each. */
+/** Fewer results than this, of sums at least so long, are done by a workgroup each, if neighbouring threads then read neighbouring elements. */
 const TEAM_RESULTS = 1024;
 const TEAM_LENGTH = 256;
+/** So few kept elements side by side are neighbours still. */
+const NARROW = 16;
 
 /** `partial`: the last axis is summed, four sums side by side; `results`: it is kept, four results side by side; `single`: one by one. */
 type Lanes = 'partial' | 'results' | 'single';
@@ -36,13 +38,20 @@ function axesOf(anchor: Node): readonly number[] {
   return operation.axes;
 }
 
+/** True where the sum goes over neighbouring elements, or nearly so. */
+export function sumsLanes(input: Node, axes: readonly number[]): boolean {
+  let kept = 1;
+  for (let axis = input.shape.length - 1; axis >= 0 && !axes.includes(axis); axis--) kept *= input.shape[axis];
+  return kept <= NARROW;
+}
+
 function shapeOf(group: Group, vectors: boolean): Shape {
   const [anchor] = group.anchors;
   const [input] = anchor.inputs;
   const axes = axesOf(anchor);
   const results = size(anchor.shape);
   const length = axes.reduce((product, axis) => product * input.shape[axis], 1);
-  const team = results < TEAM_RESULTS && length >= TEAM_LENGTH;
+  const team = results < TEAM_RESULTS && length >= TEAM_LENGTH && sumsLanes(input, axes);
   let lanes: Lanes = 'single';
   if (vectors && lanesWhole(input)) {
     if (axes.includes(laneAxis(input))) lanes = 'partial';

@@ -144,13 +144,16 @@ export function planEntry(fn: GraphFunction, fused: Fused, shared: Shared): Plan
       },
     };
     const generated = generate(group, site);
-    if (generated.bindings.length > MAX_STORAGE_BINDINGS) throw new Error(`the kernel ${generated.name} of '${fn.name}' has ${generated.bindings.length} storage buffers`);
+    if (generated.bindings.length > MAX_STORAGE_BINDINGS)
+      throw new Error(`the kernel ${generated.name} of '${fn.name}' has ${generated.bindings.length} storage buffers`);
     const kernel = shared.kernel(generated);
     const bindings = generated.bindings.map(({ resource }) => {
       const range = rangeOf(resource);
       if (range.size > MAX_BINDING) {
         const what = resource.kind === 'value' ? describe(resource.node) : resource.kind;
-        throw new PlanError(`${what} takes ${(range.size / 1048576).toFixed(1)} MiB; a GPU is sure to bind ${MAX_BINDING / 1048576} MiB only: make the batch or the layer smaller`);
+        throw new PlanError(
+          `${what} takes ${(range.size / 1048576).toFixed(1)} MiB; a GPU is sure to bind ${MAX_BINDING / 1048576} MiB only: make the batch or the layer smaller`,
+        );
       }
       return { buffer: range.buffer, offset: range.offset, size: range.size };
     });
@@ -223,6 +226,11 @@ export function programKernel(id: string, generated: GeneratedKernel): ProgramKe
   return {
     id,
     bindings: ['uniform', ...generated.bindings.map((b) => b.access)],
-    candidates: generated.variants.map(({ name, wgsl, workgroupSize, requires }) => ({ name, wgsl, workgroupSize, ...(requires === undefined ? {} : { requires }) })),
+    candidates: generated.variants.map(({ name, wgsl, workgroupSize, requires }) => ({
+      name,
+      wgsl,
+      workgroupSize,
+      ...(requires === undefined ? {} : { requires }),
+    })),
   };
 }

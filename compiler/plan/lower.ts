@@ -1,14 +1,16 @@
 /**
- * From graph functions to a program: for each function prune, split, fuse, kernels, memory, commands. The same module gives the same program.
+ * From graph functions to a program: for each function prune, masks, transpose, split, fuse, kernels, memory, commands. The same module gives the same program.
  */
 import { createHash } from 'node:crypto';
 import type { Module } from '../graph/module.js';
 import { verify } from '../graph/verify.js';
 import type { GeneratedKernel } from '../kernels/kernel.js';
-import { type Command, type Program, type ProgramKernel, PROGRAM_FORMAT } from '../program/types.js';
+import { type Command, PROGRAM_FORMAT, type Program, type ProgramKernel } from '../program/types.js';
 import { fuse } from '../rewrite/fuse.js';
+import { masks } from '../rewrite/masks.js';
 import { prune } from '../rewrite/prune.js';
 import { split } from '../rewrite/split.js';
+import { transpose } from '../rewrite/transpose.js';
 import { verifyGroups } from '../rewrite/verify-groups.js';
 import { kernelKey, type PlannedEntry, planEntry, programKernel, type Shared } from './entry.js';
 import { BINDING_ALIGNMENT, Buffers, ELEMENT_BYTES, layFields, layVariables, roundUp } from './memory.js';
@@ -78,7 +80,7 @@ export function lower(module: Module): Program {
     parameters: (words) => ({ buffer: parametersBuffer, ...parameters.add(words) }),
   };
   const planned = module.functions.map((given): PlannedEntry => {
-    const fn = split(prune(given));
+    const fn = split(transpose(masks(prune(given))));
     verify(fn);
     const fused = fuse(fn, module.variables);
     verifyGroups(fn, fused);

@@ -68,7 +68,8 @@ export function layVariables(variables: readonly Variable[], buffers: Buffers): 
     if (byName.has(name)) throw new PlanError(`two variables are called '${name}'`);
     const laid = group === undefined ? undefined : groups.get(group);
     if (kind === 'flat' && laid === undefined) throw new PlanError(`the flat view '${name}' views no group`);
-    if (kind === 'flat' && laid?.total !== size(shape)) throw new PlanError(`the flat view '${name}' has ${size(shape)} elements and its group '${group}' ${laid?.total}`);
+    if (kind === 'flat' && laid?.total !== size(shape))
+      throw new PlanError(`the flat view '${name}' has ${size(shape)} elements and its group '${group}' ${laid?.total}`);
     const buffer = laid?.buffer ?? buffers.add({ kind: 'variables', size: storedBytes(shape) });
     const offset = kind === 'flat' ? 0 : (laid?.offsets.get(name) ?? 0);
     byName.set(name, { range: { buffer, offset, size: storedBytes(shape) }, shape, dtype });

@@ -5,7 +5,7 @@
  */
 import { type GraphFunction, type Node, size } from '../graph/node.js';
 import type { Group } from '../kernels/kernel.js';
-import { type Fused } from '../rewrite/fuse.js';
+import type { Fused } from '../rewrite/fuse.js';
 import { isZero, written } from '../rewrite/prune.js';
 import { describe, PlanError } from './error.js';
 import { BINDING_ALIGNMENT, type Buffers, ELEMENT_BYTES, overlap, type Range, roundUp, storedBytes, type Variables } from './memory.js';
@@ -53,7 +53,9 @@ export function readsOf(group: Group, materialised: ReadonlySet<Node>): Reads {
       return;
     }
     const { op } = node.operation;
-    const follows = !group.anchors.includes(node) && (['unary', 'binary', 'compare', 'select', 'cast', 'reshape'].includes(op) || (op === 'broadcast' && size(node.shape) === size(node.inputs[0].shape)));
+    const follows =
+      !group.anchors.includes(node) &&
+      (['unary', 'binary', 'compare', 'select', 'cast', 'reshape'].includes(op) || (op === 'broadcast' && size(node.shape) === size(node.inputs[0].shape)));
     for (const input of node.inputs) visit(input, aligned && follows);
   };
   for (const output of group.outputs) visit(output, true);
@@ -61,7 +63,14 @@ export function readsOf(group: Group, materialised: ReadonlySet<Node>): Reads {
   return { nodes, elsewhere };
 }
 
-export function place(fn: GraphFunction, fused: Fused, variables: Variables, inputs: ReadonlyMap<string, Range>, outputsBuffer: number, buffers: Buffers): Placement {
+export function place(
+  fn: GraphFunction,
+  fused: Fused,
+  variables: Variables,
+  inputs: ReadonlyMap<string, Range>,
+  outputsBuffer: number,
+  buffers: Buffers,
+): Placement {
   const { groups, materialised } = fused;
   const reads = groups.map((group) => readsOf(group, materialised));
   const producer = new Map<Node, number>();
@@ -80,7 +89,8 @@ export function place(fn: GraphFunction, fused: Fused, variables: Variables, inp
     if (node.operation.op === 'variable') {
       const variable = variables.byName.get(node.operation.name);
       if (variable === undefined) throw new PlanError(`'${fn.name}' reads the variable '${node.operation.name}', which is not declared`);
-      if (size(variable.shape) !== size(node.shape)) throw new PlanError(`'${fn.name}' reads ${describe(node)} as variable '${node.operation.name}', which has the shape [${variable.shape.join(', ')}]`);
+      if (size(variable.shape) !== size(node.shape))
+        throw new PlanError(`'${fn.name}' reads ${describe(node)} as variable '${node.operation.name}', which has the shape [${variable.shape.join(', ')}]`);
       return variable.range;
     }
     return node.operation.op === 'input' ? inputs.get(node.operation.name) : undefined;
@@ -106,7 +116,7 @@ export function place(fn: GraphFunction, fused: Fused, variables: Variables, inp
     const value = written(node);
     const { range } = variables.byName.get(variable)!;
     const home = producer.get(value);
-    const old = home === undefined || homes.has(value) ? undefined : directStore(value, home, variable, range);
+    const old = home === undefined || homes.has(value) ? undefined : directStore(home, variable, range);
     if (old === undefined) copyAfter(end, { node: value, to: range });
     else {
       homes.set(value, range);
@@ -115,7 +125,7 @@ export function place(fn: GraphFunction, fused: Fused, variables: Variables, inp
   });
 
   /** The old value that is replaced, `none` where the kernel does not read it, `undefined` where the store cannot be direct. */
-  function directStore(value: Node, home: number, variable: string, range: Range): Node | 'none' | undefined {
+  function directStore(home: number, variable: string, range: Range): Node | 'none' | undefined {
     let old: Node | 'none' = 'none';
     for (let i = home; i < groups.length; i++) {
       for (const node of reads[i].nodes) {
@@ -173,6 +183,7 @@ export function place(fn: GraphFunction, fused: Fused, variables: Variables, inp
   });
 
   let scratch = 0;
-  for (const group of groups) for (const output of group.outputs) if (!homes.has(output)) homes.set(output, { buffer: --scratch, offset: 0, size: storedBytes(output.shape) });
+  for (const group of groups)
+    for (const output of group.outputs) if (!homes.has(output)) homes.set(output, { buffer: --scratch, offset: 0, size: storedBytes(output.shape) });
   return { homes, replaces, copies, outputs, outputBytes };
 }

@@ -29,7 +29,8 @@ class Memory {
     const value = written(node);
     const { operation } = value;
     if (operation.op === 'variable' || operation.op === 'input') return !this.contents.some((content) => overlap(content.range, range));
-    const exact = (n: Node, r: Range): boolean => this.contents.some((content) => content.node === n && content.range.buffer === r.buffer && content.range.offset === r.offset);
+    const exact = (n: Node, r: Range): boolean =>
+      this.contents.some((content) => content.node === n && content.range.buffer === r.buffer && content.range.offset === r.offset);
     if (operation.op !== 'pack' || exact(value, range)) return exact(value, range);
     return value.inputs.every((input, i) => {
       if (isZero(input) || input.shape.includes(0)) return true;
@@ -48,11 +49,13 @@ export function verifyPlan(program: Program, planned: readonly PlannedEntry[]): 
     const memory = new Memory();
     entry.commands.forEach((command, index) => {
       const where = command.kind === 'dispatch' ? `command ${index} (${program.kernels[command.kernel].id}, ${command.label})` : `command ${index} (copy)`;
-      for (const { node, range } of traces[index].reads) if (!memory.holds(node, range)) throw fault(entry.name, `${where} reads ${describe(node)}, which is not there`);
+      for (const { node, range } of traces[index].reads)
+        if (!memory.holds(node, range)) throw fault(entry.name, `${where} reads ${describe(node)}, which is not there`);
       for (const { node, range } of traces[index].writes) memory.write(node, range);
       if (command.kind === 'dispatch') checkBindings(program, command, (what) => fault(entry.name, `${where} ${what}`));
     });
-    for (const { node, range } of results) if (!memory.holds(node, range)) throw fault(entry.name, `the result ${describe(node)} is not in its place at the end`);
+    for (const { node, range } of results)
+      if (!memory.holds(node, range)) throw fault(entry.name, `the result ${describe(node)} is not in its place at the end`);
   }
 }
 
@@ -63,7 +66,8 @@ function checkBindings(program: Program, command: Dispatch, wrong: (what: string
   if (bindings.length !== command.bindings.length) throw wrong(`has ${command.bindings.length} bindings and its kernel ${bindings.length}`);
   command.bindings.forEach((range, i) => {
     const buffer = program.buffers[range.buffer];
-    if (buffer.kind !== 'field' && range.offset + range.size > buffer.size) throw wrong(`binds bytes ${range.offset} to ${range.offset + range.size} of a buffer of ${buffer.size}`);
+    if (buffer.kind !== 'field' && range.offset + range.size > buffer.size)
+      throw wrong(`binds bytes ${range.offset} to ${range.offset + range.size} of a buffer of ${buffer.size}`);
     if (range.offset % 256 !== 0) throw wrong(`binds at byte ${range.offset}, which is no multiple of 256`);
     if (bindings[i] !== 'read_write') return;
     command.bindings.forEach((other, j) => {

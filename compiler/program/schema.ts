@@ -78,7 +78,15 @@ export const programSchema = {
     'data?': object({ name: text, source: text, args: settings, fields: list(field) }),
     noises: list(object({ name: text, shape })),
     variables: list(
-      object({ name: text, kind: { enum: ['weight', 'state', 'optimizer', 'average', 'flat', 'carry'] }, 'player?': text, shape, dtype, buffer: index, offset: index }),
+      object({
+        name: text,
+        kind: { enum: ['weight', 'state', 'optimizer', 'average', 'flat', 'carry'] },
+        'player?': text,
+        shape,
+        dtype,
+        buffer: index,
+        offset: index,
+      }),
     ),
     buffers: list(
       object({ kind: { enum: ['variables', 'scratch', 'inputs', 'outputs', 'parameters', 'keys', 'field'] }, size: index, 'field?': text, 'entry?': text }),

@@ -1,7 +1,7 @@
 /** A program as files and back: `program.json` and one WGSL text a candidate. What is read is checked against the schema and for sense. */
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { programSchema } from './schema.js';
-import { type Program, PROGRAM_FORMAT } from './types.js';
+import { PROGRAM_FORMAT, type Program } from './types.js';
 import { checkProgram, ProgramError } from './validate.js';
 
 export { ProgramError } from './validate.js';
@@ -32,7 +32,8 @@ export function toFiles(program: Program): Map<string, string> {
 
 function layOut(value: unknown, indent: string, depth: number): string {
   const isList = Array.isArray(value);
-  if (typeof value !== 'object' || value === null || depth >= LINES_TO_DEPTH || (isList && value.every((item) => typeof item !== 'object'))) return JSON.stringify(value);
+  if (typeof value !== 'object' || value === null || depth >= LINES_TO_DEPTH || (isList && value.every((item) => typeof item !== 'object')))
+    return JSON.stringify(value);
   const inner = `${indent}  `;
   const items = isList
     ? value.map((item) => layOut(item, inner, depth + 1))
@@ -66,16 +67,20 @@ export function fromFiles(files: ReadonlyMap<string, string>): Program {
     throw new ProgramError(`${MAIN} is of format ${JSON.stringify(format) ?? 'unknown'}, and this version reads '${PROGRAM_FORMAT}': compile the spec again`);
   }
   if (!validate(stored)) {
-    const faults = (validate.errors ?? []).slice(0, MAX_FAULTS).map((e) => `${e.instancePath === '' ? 'it' : e.instancePath} ${e.message}${'additionalProperty' in e.params ? ` ('${e.params.additionalProperty}')` : ''}`);
+    const faults = (validate.errors ?? [])
+      .slice(0, MAX_FAULTS)
+      .map(
+        (e) => `${e.instancePath === '' ? 'it' : e.instancePath} ${e.message}${'additionalProperty' in e.params ? ` ('${e.params.additionalProperty}')` : ''}`,
+      );
     throw new ProgramError(`${MAIN} is damaged: ${faults.join('; ')}`);
   }
   const kernels = stored.kernels.map(({ id, bindings, candidates }) => ({
     id,
     bindings,
-    candidates: candidates.map(({ file, ...rest }) => {
+    candidates: candidates.map(({ name, file, workgroupSize, requires }) => {
       const wgsl = files.get(file);
       if (wgsl === undefined) throw new ProgramError(`${file} is missing: compile the spec again`);
-      return { ...rest, wgsl };
+      return { name, wgsl, workgroupSize, ...(requires === undefined ? {} : { requires }) };
     }),
   }));
   const program: Program = { ...stored, kernels };

@@ -21,30 +21,46 @@ export function checkProgram(program: Program): void {
     const found = buffers[buffer];
     if (found === undefined) throw wrong(where, `names buffer ${buffer}, and there are ${buffers.length}`);
     if (offset % 4 !== 0) throw wrong(where, `begins at byte ${offset}, which is no multiple of 4`);
-    if (found.kind !== 'field' && offset + bytes > found.size) throw wrong(where, `reaches to byte ${offset + bytes} of buffer ${buffer}, which has ${found.size}`);
+    if (found.kind !== 'field' && offset + bytes > found.size)
+      throw wrong(where, `reaches to byte ${offset + bytes} of buffer ${buffer}, which has ${found.size}`);
   };
   const unique = (what: string, names: readonly string[]): void => {
     const double = names.find((name, i) => names.indexOf(name) !== i);
     if (double !== undefined) throw wrong(what, `'${double}' is there twice`);
   };
 
-  unique('variable', program.variables.map((v) => v.name));
-  unique('kernel', kernels.map((k) => k.id));
-  unique('entry', program.entries.map((e) => e.name));
+  unique(
+    'variable',
+    program.variables.map((v) => v.name),
+  );
+  unique(
+    'kernel',
+    kernels.map((k) => k.id),
+  );
+  unique(
+    'entry',
+    program.entries.map((e) => e.name),
+  );
   unique('draw', program.draws);
 
   buffers.forEach((buffer, i) => {
     const where = `buffer ${i}`;
-    if (buffer.kind === 'field' && !program.data?.fields.some((field) => field.name === buffer.field)) throw wrong(where, `holds the data field '${buffer.field}', which the data do not have`);
-    if (buffer.kind === 'parameters' && buffer.size < program.parameters.length * 4) throw wrong(where, `has ${buffer.size} bytes for ${program.parameters.length} parameters`);
-    if (buffer.kind === 'keys' && buffer.size < program.draws.length * 8) throw wrong(where, `has ${buffer.size} bytes for the keys of ${program.draws.length} draws`);
-    if ((buffer.kind === 'inputs' || buffer.kind === 'outputs') && !program.entries.some((e) => e.name === buffer.entry)) throw wrong(where, `belongs to the entry '${buffer.entry}', which does not exist`);
+    if (buffer.kind === 'field' && !program.data?.fields.some((field) => field.name === buffer.field))
+      throw wrong(where, `holds the data field '${buffer.field}', which the data do not have`);
+    if (buffer.kind === 'parameters' && buffer.size < program.parameters.length * 4)
+      throw wrong(where, `has ${buffer.size} bytes for ${program.parameters.length} parameters`);
+    if (buffer.kind === 'keys' && buffer.size < program.draws.length * 8)
+      throw wrong(where, `has ${buffer.size} bytes for the keys of ${program.draws.length} draws`);
+    if ((buffer.kind === 'inputs' || buffer.kind === 'outputs') && !program.entries.some((e) => e.name === buffer.entry))
+      throw wrong(where, `belongs to the entry '${buffer.entry}', which does not exist`);
   });
   for (const { name, shape, buffer, offset } of program.variables) {
     slice(`variable '${name}'`, buffer, offset, elements(shape) * 4);
     if (buffers[buffer].kind !== 'variables') throw wrong(`variable '${name}'`, `lies in a buffer for ${buffers[buffer].kind}`);
   }
-  for (const kernel of kernels) if (kernel.bindings[0] !== 'uniform' || kernel.bindings.lastIndexOf('uniform') !== 0) throw wrong(`kernel '${kernel.id}'`, 'must have the parameters, and them alone, as its first binding');
+  for (const kernel of kernels)
+    if (kernel.bindings[0] !== 'uniform' || kernel.bindings.lastIndexOf('uniform') !== 0)
+      throw wrong(`kernel '${kernel.id}'`, 'must have the parameters, and them alone, as its first binding');
 
   for (const entry of program.entries) {
     for (const { name, shape, buffer, offset } of entry.inputs) {
@@ -66,8 +82,10 @@ export function checkProgram(program: Program): void {
       }
       const kernel = kernels[command.kernel];
       if (kernel === undefined) throw wrong(where, `names kernel ${command.kernel}, and there are ${kernels.length}`);
-      if (command.bindings.length !== kernel.bindings.length) throw wrong(where, `has ${command.bindings.length} bindings; kernel '${kernel.id}' has ${kernel.bindings.length}`);
-      if (command.workgroups.length !== kernel.candidates.length) throw wrong(where, `has ${command.workgroups.length} grids; kernel '${kernel.id}' has ${kernel.candidates.length} candidates`);
+      if (command.bindings.length !== kernel.bindings.length)
+        throw wrong(where, `has ${command.bindings.length} bindings; kernel '${kernel.id}' has ${kernel.bindings.length}`);
+      if (command.workgroups.length !== kernel.candidates.length)
+        throw wrong(where, `has ${command.workgroups.length} grids; kernel '${kernel.id}' has ${kernel.candidates.length} candidates`);
       command.bindings.forEach(({ buffer, offset, size }, k) => {
         slice(`binding ${k} of ${where}`, buffer, offset, size);
         if (offset % ALIGNMENT !== 0) throw wrong(`binding ${k} of ${where}`, `begins at byte ${offset}, which is no multiple of ${ALIGNMENT}`);

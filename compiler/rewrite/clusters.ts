@@ -10,7 +10,7 @@ export class Clusters<Unit> {
   /** Units in a topological order; `after[i]`: units that must come later than unit i, by number. */
   constructor(
     readonly units: readonly Unit[],
-    private readonly after: readonly (readonly number[])[],
+    private readonly after: readonly number[][],
   ) {
     this.parent = units.map((_, i) => i);
     this.membersOf = units.map((_, i) => [i]);
@@ -37,6 +37,17 @@ export class Clusters<Unit> {
   /** All clusters, each after those that it waits for. */
   order(): readonly number[] {
     return [...this.sequence];
+  }
+
+  /** True where the one stands before the other, so that `wait` may make it stay so. */
+  before(a: number, b: number): boolean {
+    return this.position[a] < this.position[b];
+  }
+
+  /** From now on the second unit must come later than the first, whose cluster stands before its own. */
+  wait(first: number, second: number): void {
+    if (!this.before(this.find(first), this.find(second))) throw new Error('these clusters stand the other way round');
+    this.after[first].push(second);
   }
 
   /** Clusters that come directly after. */

@@ -10,14 +10,15 @@
  *
  * Reads of a variable come before its store wherever the graph allows it, so that the plan can write in place.
  */
+
+import { type GraphFunction, type Node, roots, size, topological, type Variable } from '../graph/node.js';
+import { sameShape } from '../graph/primitive.js';
 import { affine } from '../kernels/affine.js';
 import { type Group, MAX_STORAGE_BINDINGS } from '../kernels/kernel.js';
 import { isElementwise } from '../kernels/naming.js';
-import { type GraphFunction, type Node, roots, size, topological, type Variable } from '../graph/node.js';
 import { Clusters } from './clusters.js';
 import { CHEAP, operationCost, TINY_WORK } from './cost.js';
 import { isZero, written } from './prune.js';
-import { sameShape } from '../graph/primitive.js';
 
 export interface Fused {
   /** In the order of execution. A `pack` is no kernel: its inputs are written into it. */
@@ -38,6 +39,11 @@ interface Dependency {
 }
 
 const MAX_UNITS = 160;
+/** A value this many times smaller than another is loaded for nothing beside it; kernels take a few such more. */
+const SMALL_SHARE = 16;
+const SMALL_LOADS = 2;
+/** Up to this, in simple operations an element, work moves from one kernel to the only one that needs it. */
+const MOVED_COST = 12;
 /** Reductions look so far up for something in common. */
 const SHARING_DEPTH = 4;
 
@@ -75,8 +81,8 @@ class Fusion {
   private readonly number = new Map<Node, number>();
   private readonly dependencies: Dependency[][] = [];
   private readonly users: number[][] = [];
-  /** Names of leaves that a unit reads itself. */
-  private readonly leaves: Set<string>[] = [];
+  /** Names of leaves that a unit reads itself, and how many elements these have. */
+  private readonly leaves: Map<string, number>[] = [];
   /** Those of them that it reads at other elements than its own. */
   private readonly leavesElsewhere: Set<string>[] = [];
   /** Units computed inside a kernel at other elements than the kernel's own. */
@@ -87,15 +93,12 @@ class Fusion {
   /** How often the elements of a unit are computed, all together. */
   private readonly evaluations: number[];
   private readonly variables: ReadonlyMap<string, Variable>;
-  /** Memory of variables that the function stores to. */
-  private readonly storedMemory: ReadonlySet<string>;
 
   constructor(
     private readonly fn: GraphFunction,
     variables: readonly Variable[],
   ) {
     this.variables = new Map(variables.map((v) => [v.name, v]));
-    this.storedMemory = new Set(fn.stores.map(({ variable }) => this.aliasKey(variable)));
     this.nodes = topological(roots(fn));
     this.demand();
     const isUnit = (node: Node): boolean => computes(node) || this.demanded.has(node);
@@ -105,7 +108,7 @@ class Fusion {
     });
     this.units.forEach((unit, i) => {
       this.users.push([]);
-      this.leaves.push(new Set());
+      this.leaves.push(new Map());
       this.leavesElsewhere.push(new Set());
       this.dependencies.push(this.dependenciesOf(unit, i, isUnit));
       for (const { unit: dependency } of this.dependencies[i]) if (!this.users[dependency].includes(i)) this.users[dependency].push(i);
@@ -137,7 +140,10 @@ class Fusion {
 
   /** What a contraction reads through strides: the value under an operand's index maps, or the operand itself. */
   private operandBase(operand: Node): Node {
-    const view = affine(operand, (node) => this.demanded.has(node) || computes(node) || isMemory(node) || node.operation.op === 'pad' || node.operation.op === 'concat');
+    const view = affine(
+      operand,
+      (node) => this.demanded.has(node) || computes(node) || isMemory(node) || node.operation.op === 'pad' || node.operation.op === 'concat',
+    );
     return view?.leaf ?? operand;
   }
 
@@ -231,15 +237,15 @@ class Fusion {
       }
       const { operation } = node;
       if (operation.op === 'variable' || operation.op === 'input') {
-        this.leaves[number].add(`${operation.op} ${operation.name}`);
+        this.leaves[number].set(`${operation.op} ${operation.name}`, size(node.shape));
         if (!aligned || kind !== 'elementwise') this.leavesElsewhere[number].add(`${operation.op} ${operation.name}`);
       }
       const same = operation.op === 'reshape' || (operation.op === 'broadcast' && size(node.shape) === size(node.inputs[0].shape));
       for (const input of node.inputs) visit(input, aligned && same, same ? way : `${way} ${node.id}`);
     };
     const { operation } = unit;
-    if (operation.op === 'random') for (const key of ['keys', 'call']) this.leaves[number].add(key);
-    if (operation.op === 'field') for (const key of [`field ${operation.field}`, 'call']) this.leaves[number].add(key);
+    if (operation.op === 'random') for (const key of ['keys', 'call']) this.leaves[number].set(key, 1);
+    if (operation.op === 'field') for (const key of [`field ${operation.field}`, 'call']) this.leaves[number].set(key, size(unit.shape));
     // An index map that is written has inputs at other elements.
     const direct = computes(unit) || operation.op === 'reshape';
     for (const input of unit.inputs) visit(input, direct, direct ? '' : `${unit.id}`);
@@ -249,7 +255,10 @@ class Fusion {
   // Clusters
 
   private anchorsOf(cluster: number): Node[] {
-    return this.clusters.members(cluster).map((i) => this.units[i]).filter((unit) => kindOf(unit) === 'reduce' || kindOf(unit) === 'contraction');
+    return this.clusters
+      .members(cluster)
+      .map((i) => this.units[i])
+      .filter((unit) => kindOf(unit) === 'reduce' || kindOf(unit) === 'contraction');
   }
 
   private isPack(cluster: number): boolean {
@@ -283,7 +292,7 @@ class Fusion {
     const loads = new Set<string>();
     const operands = new Set<string>();
     const visit = (unit: number): void => {
-      for (const leaf of this.leaves[unit]) loads.add(leaf);
+      for (const leaf of this.leaves[unit].keys()) loads.add(leaf);
       for (const { unit: dependency, stored } of this.dependencies[unit]) {
         if (own.has(dependency)) continue;
         if (this.repeated.has(this.units[dependency])) visit(dependency);
@@ -368,7 +377,7 @@ class Fusion {
   private sources(unit: number): Set<string> {
     const found = new Set<string>();
     const visit = (at: number, depth: number): void => {
-      for (const leaf of this.leaves[at]) found.add(leaf);
+      for (const leaf of this.leaves[at].keys()) found.add(leaf);
       for (const { unit: dependency } of this.dependencies[at]) {
         if (size(this.units[dependency].shape) <= 1) continue;
         found.add(`unit ${dependency}`);
@@ -411,8 +420,15 @@ class Fusion {
       const cost = members.reduce((sum, member) => sum + operationCost(this.units[member]), 0);
       const domain = this.domainSize(cluster);
       const repeated = cost * Math.max(0, evaluations - domain);
-      const oneLoad = cost <= 1 && new Set(members.flatMap((member) => [...this.leaves[member], ...this.dependencies[member].filter((d) => this.clusters.find(d.unit) !== cluster).map((d) => d.unit)])).size <= 1;
-      if (repeated > CHEAP * domain && repeated > TINY_WORK && !oneLoad) continue;
+      const loads = new Set(
+        members.flatMap((member) => [
+          ...this.leaves[member].keys(),
+          ...this.dependencies[member].filter((d) => this.clusters.find(d.unit) !== cluster).map((d) => d.unit),
+        ]),
+      );
+      // A small value that is spread over a large one: as well computed there as loaded.
+      const light = cost <= 2 && loads.size <= SMALL_LOADS && domain * SMALL_SHARE <= evaluations;
+      if (repeated > CHEAP * domain && repeated > TINY_WORK && !light) continue;
       if (!this.tryMerge(cluster, reader)) continue;
       for (const member of members) {
         this.evaluations[member] = evaluations;
@@ -436,24 +452,65 @@ class Fusion {
     return [...ways.values()].reduce((a, b) => a + b, 0);
   }
 
+  /**
+   * Takes values from memory that their readers compute again for less: counted in passes over memory, of a write and a read by each reader,
+   * against the reads of what the value is computed from.
+   */
   private repeatCheap(): void {
     this.units.forEach((node, unit) => {
       if (!isElementwise(node) || this.demanded.has(node) || !this.isWritten(unit)) return;
       const expression = this.expression(unit);
-      if (expression === undefined || expression.cost > CHEAP || expression.loads.size > 1) return;
-      const readers = this.users[unit].filter((user) => this.clusters.find(user) !== this.clusters.find(unit));
-      const spread = readers.some((user) => this.dependencies[user].some((d) => d.unit === unit && (d.stored || (!d.aligned && this.evaluations[user] > 2 * size(node.shape) && expression.cost > 1))));
-      if (spread) return;
+      if (expression === undefined) return;
+      const readers = this.readersOf(unit);
+      if (readers === undefined) return;
+      const loads = [...expression.loads];
+      const full = loads.filter(([, length]) => length * SMALL_SHARE > size(node.shape)).map(([name]) => name);
+      if (loads.length - full.length > SMALL_LOADS) return;
+      let passes = 0;
+      for (const reader of readers) {
+        const known = this.loadsOf(reader);
+        passes += full.filter((name) => !known.has(name)).length;
+      }
+      const moved = readers.size === 1 && this.users[unit].every((user) => this.clusters.find(user) !== this.clusters.find(unit));
+      if (expression.cost > (moved ? MOVED_COST : CHEAP) || passes > (moved ? 2 : readers.size)) return;
+      // The readers then read old values of variables themselves: before their stores, as the unit did.
+      const stores = this.storesAfter(loads.map(([name]) => name));
+      if ([...readers].some((reader) => stores.some((store) => !this.clusters.before(reader, this.clusters.find(store))))) return;
       const added = expression.units.map((i) => this.units[i]).filter((inner) => !this.repeated.has(inner));
       for (const inner of added) this.repeated.add(inner);
-      const tooMany = [...new Set(readers.map((user) => this.clusters.find(user)))].some((cluster) => this.bindings(this.clusters.members(cluster)) > MAX_STORAGE_BINDINGS);
+      const tooMany = [...readers].some((cluster) => this.bindings(this.clusters.members(cluster)) > MAX_STORAGE_BINDINGS);
       if (tooMany) for (const inner of added) this.repeated.delete(inner);
+      else for (const reader of readers) for (const store of stores) this.clusters.wait(this.clusters.members(reader)[0], store);
     });
   }
 
+  /** Units that are stored in place, or nearly, over variables among these loads. */
+  private storesAfter(loads: readonly string[]): number[] {
+    const keys = new Set(loads.filter((name) => name.startsWith('variable ')).map((name) => this.aliasKey(name.slice('variable '.length))));
+    return [...this.storedTo].filter(([, variable]) => keys.has(this.aliasKey(variable))).map(([node]) => this.number.get(node) as number);
+  }
+
+  /** Kernels that load a unit; `undefined` where one must have it in memory, or reads each element so often that computing it there is dear. */
+  private readersOf(unit: number): Set<number> | undefined {
+    const node = this.units[unit];
+    const home = this.clusters.find(unit);
+    const readers = new Set<number>();
+    const visit = (at: number): boolean =>
+      this.users[at].every((user) => {
+        const cluster = this.clusters.find(user);
+        if (cluster !== home) {
+          readers.add(cluster);
+          const dear = this.evaluations[user] > 2 * size(node.shape) && operationCost(node) > 1;
+          return this.dependencies[user].every((d) => d.unit !== at || !(d.stored || (dear && !d.aligned)));
+        }
+        return !this.repeated.has(this.units[user]) || visit(user);
+      });
+    return visit(unit) ? readers : undefined;
+  }
+
   /** What it takes to compute a unit from what is in memory anyway; `undefined` where that is not enough. */
-  private expression(unit: number): { cost: number; loads: Set<string>; units: number[] } | undefined {
-    const loads = new Set<string>();
+  private expression(unit: number): { cost: number; loads: Map<string, number>; units: number[] } | undefined {
+    const loads = new Map<string, number>();
     let cost = 0;
     const seen = new Set<number>();
     const visit = (at: number): boolean => {
@@ -462,15 +519,13 @@ class Fusion {
       const node = this.units[at];
       if (!isElementwise(node)) return false;
       cost += operationCost(node);
-      for (const leaf of this.leaves[at]) loads.add(leaf);
-      // Later readers of an old value would keep its store from being in place.
-      if ([...this.leaves[at]].some((leaf) => leaf.startsWith('variable ') && this.storedMemory.has(this.aliasKey(leaf.slice('variable '.length))))) return false;
+      for (const [leaf, length] of this.leaves[at]) loads.set(leaf, length);
       return this.dependencies[at].every(({ unit: dependency }) => {
         if (this.isInMemoryAnyway(dependency, at)) {
-          loads.add(`unit ${dependency}`);
+          loads.set(`unit ${dependency}`, size(this.units[dependency].shape));
           return true;
         }
-        return cost <= CHEAP && visit(dependency);
+        return cost <= MOVED_COST && visit(dependency);
       });
     };
     return visit(unit) ? { cost, loads, units: [...seen] } : undefined;
@@ -507,7 +562,7 @@ class Fusion {
   private loadsOf(cluster: number): Set<string> {
     const loads = new Set<string>();
     for (const member of this.clusters.members(cluster)) {
-      for (const leaf of this.leaves[member]) if (leaf.startsWith('variable') || leaf.startsWith('input')) loads.add(leaf);
+      for (const leaf of this.leaves[member].keys()) if (leaf.startsWith('variable') || leaf.startsWith('input')) loads.add(leaf);
       for (const { unit } of this.dependencies[member]) if (this.clusters.find(unit) !== cluster && size(this.units[unit].shape) > 1) loads.add(`unit ${unit}`);
     }
     return loads;

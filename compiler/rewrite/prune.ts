@@ -16,7 +16,11 @@ export function prune(fn: GraphFunction): GraphFunction {
       const { operation } = node;
       if (operation.op === 'unary' && operation.name === 'stop') return inputs[0];
       // Gaps of a pack are zero already.
-      if (operation.op === 'pack') return builder.make(operation, inputs.map((input) => (isZero(input) ? withoutReshape(input) : computed(builder, input))));
+      if (operation.op === 'pack')
+        return builder.make(
+          operation,
+          inputs.map((input) => (isZero(input) ? withoutReshape(input) : computed(builder, input))),
+        );
       return undefined;
     },
     computed,

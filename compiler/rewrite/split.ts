@@ -4,18 +4,20 @@
  */
 import type { Builder } from '../graph/builder.js';
 import { type GraphFunction, type Node, size } from '../graph/node.js';
+import { sumsLanes } from '../kernels/reduce.js';
 import { remake } from './remake.js';
 
-/** From so many results on, one thread a result keeps a GPU busy. */
-const ENOUGH_RESULTS = 1024;
-/** Sums up to this length are done in one pass. */
-const SHORT_SUM = 4096;
-/** Threads that the first pass aims at, and the least that each should add. */
-const THREADS = 4096;
-const SHORTEST_PART = 64;
+/** From so many results on, one pass keeps a GPU busy: of sums along the last axis (by teams of threads), and of others (by one thread a result). */
+const ENOUGH_ROWS = 256;
+const ENOUGH_COLUMNS = 2048;
+/** Sums up to this length are done in one pass; parts are at least so long. */
+const SHORT_ROWS = 4096;
+const SHORT_COLUMNS = 256;
+const PART_OF_ROWS = 1024;
+const PART_OF_COLUMNS = 64;
 
 /** Contractions with fewer results than this, and sums at least so long, are split; parts have at least this length. */
-const CONTRACTION_RESULTS = 32768;
+const CONTRACTION_RESULTS = 8192;
 const CONTRACTION_SUM = 1024;
 const CONTRACTION_PART = 256;
 const CONTRACTION_PARTS = 16;
@@ -55,8 +57,10 @@ function splitReduction(builder: Builder, operation: { readonly op: 'sum' | 'max
   const { op, axes } = operation;
   const length = axes.reduce((product, axis) => product * shape[axis], 1);
   const results = size(shape) / Math.max(1, length);
-  if (results >= ENOUGH_RESULTS || length <= SHORT_SUM || size(shape) === 0) return undefined;
-  const wanted = Math.min(Math.ceil(THREADS / results), Math.floor(length / SHORTEST_PART));
+  const rows = sumsLanes(input, axes);
+  const enough = rows ? ENOUGH_ROWS : ENOUGH_COLUMNS;
+  if (results >= enough || length <= (rows ? SHORT_ROWS : SHORT_COLUMNS) || size(shape) === 0) return undefined;
+  const wanted = Math.min(Math.ceil(enough / results), Math.floor(length / (rows ? PART_OF_ROWS : PART_OF_COLUMNS)));
   if (wanted < 2) return undefined;
   // Axis by axis from the outermost: whole while parts are wanted, then a divisor of the next.
   let parts = 1;

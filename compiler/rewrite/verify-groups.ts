@@ -1,7 +1,7 @@
 /** Checks what fusion made: every kernel can compute its outputs from what is in memory by then, and within the limits. */
 import { type GraphFunction, type Node, roots, size } from '../graph/node.js';
-import { MAX_STORAGE_BINDINGS } from '../kernels/kernel.js';
 import { affine } from '../kernels/affine.js';
+import { MAX_STORAGE_BINDINGS } from '../kernels/kernel.js';
 import type { Fused } from './fuse.js';
 import { isZero, written } from './prune.js';
 
@@ -30,8 +30,12 @@ export function verifyGroups(fn: GraphFunction, { groups, materialised }: Fused)
       if (seen.has(node)) return;
       seen.add(node);
       const { operation } = node;
-      if (inMemory(node) || (materialised.has(node) && !group.outputs.includes(node))) return load(node);
-      if (ANCHORS.includes(operation.op) && !group.anchors.includes(node)) throw fault(fn, `${name(node)} is needed in the kernel of ${name(group.outputs[0])} and not in memory`);
+      if (inMemory(node) || (materialised.has(node) && !group.outputs.includes(node))) {
+        load(node);
+        return;
+      }
+      if (ANCHORS.includes(operation.op) && !group.anchors.includes(node))
+        throw fault(fn, `${name(node)} is needed in the kernel of ${name(group.outputs[0])} and not in memory`);
       if (operation.op === 'random') bindings.add('keys').add('call');
       if (operation.op === 'field') bindings.add(`field ${operation.field}`).add('call');
       if (operation.op === 'matmul' || operation.op === 'conv') {
@@ -48,7 +52,9 @@ export function verifyGroups(fn: GraphFunction, { groups, materialised }: Fused)
       visit(output);
       if (size(output.shape) !== size(domain.shape)) throw fault(fn, `${name(output)} is written by the kernel of ${name(domain)}`);
     }
-    const inPlace = fn.stores.filter(({ variable, node }) => group.outputs.includes(written(node)) && [...seen].some((n) => n.operation.op === 'variable' && n.operation.name === variable)).length;
+    const inPlace = fn.stores.filter(
+      ({ variable, node }) => group.outputs.includes(written(node)) && [...seen].some((n) => n.operation.op === 'variable' && n.operation.name === variable),
+    ).length;
     const count = bindings.size + group.outputs.length - inPlace;
     if (count > MAX_STORAGE_BINDINGS) throw fault(fn, `the kernel of ${name(domain)} needs ${count} storage buffers`);
     for (const output of group.outputs) done.add(output);

@@ -70,7 +70,8 @@ export async function check(graph: GraphFunction, variables: readonly Variable[]
   const groups = new Set<string>();
   for (const node of topological(roots(graph))) {
     if (node.operation.op === 'input' && inputs[node.operation.name] === undefined) {
-      inputs[node.operation.name] = node.operation.name === 'step' ? { shape: [], dtype: 'f32', data: Float64Array.of(given.step ?? 0) } : randomTensor(node.shape, random);
+      inputs[node.operation.name] =
+        node.operation.name === 'step' ? { shape: [], dtype: 'f32', data: Float64Array.of(given.step ?? 0) } : randomTensor(node.shape, random);
     }
   }
   for (const variable of variables) {
@@ -83,7 +84,8 @@ export async function check(graph: GraphFunction, variables: readonly Variable[]
   const flatten = (name: string, values: ReadonlyMap<string, Tensor>): Tensor => {
     const flat = layout.variables.find((v) => v.name === name)!;
     const all = new Float64Array(size(flat.shape));
-    for (const member of layout.variables) if (member.buffer === flat.buffer && member.kind !== 'flat') all.set(values.get(member.name)!.data, member.offset / 4);
+    for (const member of layout.variables)
+      if (member.buffer === flat.buffer && member.kind !== 'flat') all.set(values.get(member.name)!.data, member.offset / 4);
     return { shape: flat.shape, dtype: 'f32', data: all };
   };
   const values = new Map(Object.entries(held));
@@ -107,7 +109,11 @@ export async function check(graph: GraphFunction, variables: readonly Variable[]
         counter: given.counter ?? 0,
         ...(given.step === undefined ? {} : { step: given.step }),
         ...(given.rows === undefined ? {} : { rows: Uint32Array.from(given.rows) }),
-        tensors: Object.fromEntries(Object.entries(inputs).filter(([name]) => name !== 'step').map(([name, tensor]) => [name, toData(tensor)])),
+        tensors: Object.fromEntries(
+          Object.entries(inputs)
+            .filter(([name]) => name !== 'step')
+            .map(([name, tensor]) => [name, toData(tensor)]),
+        ),
       },
     ]);
     for (const [name, tensor] of wanted.outputs) expectClose(`output ${name}`, result.outputs[name].data, tensor.data);
