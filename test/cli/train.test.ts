@@ -65,10 +65,7 @@ test('100 steps are 37 steps, resume, 63 steps, bit for bit; the same seed gives
   expect(await weights('parts', 100)).toEqual(whole);
   expect((await go('small.gan', '--seed', '6', '--steps', '100', '--out', 'other')).code).toBe(0);
   expect(await weights('other', 100)).not.toEqual(whole);
-  // More steps than the spec says, and its folder alone.
-  expect((await go('--resume', 'parts', '--steps', '105')).code).toBe(0);
-  expect(existsSync(join(cwd, 'parts/checkpoints/step-00000105.safetensors'))).toBe(true);
-});
+}, 300_000);
 
 test('a compiled program trains to the same bits as its spec; --set comes too late for it', async () => {
   expect(await ganc(['compile', 'small.gan', '-o', 'built'], { cwd })).toMatchObject({ code: 0, stdout: 'built\n' });
