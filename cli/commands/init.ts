@@ -35,7 +35,7 @@ game {                                      // the formulas of the paper; the st
 }
 
 train {
-  batch 64   steps 20000
+  batch 64   steps 10000
   D with adam(lr: 2e-4, beta1: 0.5)
   G with adam(lr: 2e-4, beta1: 0.5)
 }
