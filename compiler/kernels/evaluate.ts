@@ -5,7 +5,7 @@ import { ZERO } from './coordinates.js';
 import type { Emitter } from './emitter.js';
 import { ROWS_AT, storageType } from './kernel.js';
 
-function load(e: Emitter, node: Node, element: string): string {
+function load(node: Node, element: string): string {
   return node.dtype === 'bool' ? `(${element} != 0u)` : element;
 }
 
@@ -141,7 +141,7 @@ function mapped(e: Emitter, node: Node, coords: readonly string[]): string[] | u
 
 /** The element at these coordinates as a WGSL expression. */
 export function evaluate(e: Emitter, node: Node, coords: readonly string[]): string {
-  if (e.stored(node)) return load(e, node, `${e.array(node)}[${e.position(node, coords)}]`);
+  if (e.stored(node)) return load(node, `${e.array(node)}[${e.position(node, coords)}]`);
   const { operation, inputs } = node;
   const inner = mapped(e, node, coords);
   if (inner !== undefined) return size(inputs[0].shape) === 0 ? wgslConstant(0, node.dtype) : e.value(inputs[0], inner);

@@ -22,6 +22,12 @@ export const CHEAP = 3;
 /** Work of a dispatch that costs less than starting another one. */
 export const TINY_WORK = 8192;
 
+/** Up to this, work moves from one kernel to the only one that needs it. */
+export const MOVED_COST = 12;
+/** A value this many times smaller than another is loaded for nothing beside it; kernels take a few such more. */
+export const SMALL_SHARE = 16;
+export const SMALL_LOADS = 2;
+
 export function operationCost(node: Node): number {
   const { operation } = node;
   switch (operation.op) {

@@ -11,14 +11,13 @@
  * Reads of a variable come before its store wherever the graph allows it, so that the plan can write in place.
  */
 
-import { type GraphFunction, type Node, roots, size, topological, type Variable } from '../graph/node.js';
+import { type GraphFunction, type Node, size, type Variable } from '../graph/node.js';
 import { sameShape } from '../graph/primitive.js';
-import { affine } from '../kernels/affine.js';
 import { type Group, MAX_STORAGE_BINDINGS } from '../kernels/kernel.js';
 import { isElementwise } from '../kernels/naming.js';
 import { Clusters } from './clusters.js';
-import { CHEAP, operationCost, TINY_WORK } from './cost.js';
-import { isZero, written } from './prune.js';
+import { CHEAP, MOVED_COST, operationCost, SMALL_LOADS, SMALL_SHARE, TINY_WORK } from './cost.js';
+import { kindOf, Units, variableOf } from './units.js';
 
 export interface Fused {
   /** In the order of execution. A `pack` is no kernel: its inputs are written into it. */
@@ -27,44 +26,9 @@ export interface Fused {
   readonly materialised: ReadonlySet<Node>;
 }
 
-/** One way from a unit to a unit that it reads. */
-interface Dependency {
-  readonly unit: number;
-  /** At the same element: nothing but reshapes between. */
-  readonly aligned: boolean;
-  /** The index maps between, so that equal ways are known. */
-  readonly way: string;
-  /** An operand of a contraction, or an input of `pack`: it must be in memory. */
-  readonly stored: boolean;
-}
-
 const MAX_UNITS = 160;
-/** A value this many times smaller than another is loaded for nothing beside it; kernels take a few such more. */
-const SMALL_SHARE = 16;
-const SMALL_LOADS = 2;
-/** Up to this, in simple operations an element, work moves from one kernel to the only one that needs it. */
-const MOVED_COST = 12;
 /** Reductions look so far up for something in common. */
 const SHARING_DEPTH = 4;
-
-type Kind = 'elementwise' | 'reduce' | 'contraction' | 'pack';
-
-function kindOf(node: Node): Kind {
-  const { op } = node.operation;
-  if (op === 'sum' || op === 'max') return 'reduce';
-  if (op === 'matmul' || op === 'conv') return 'contraction';
-  return op === 'pack' ? 'pack' : 'elementwise';
-}
-
-/** Nodes that compute something; the others are index maps and leaves. */
-function computes(node: Node): boolean {
-  const { op } = node.operation;
-  return isElementwise(node) || op === 'random' || op === 'field' || kindOf(node) !== 'elementwise';
-}
-
-function isMemory(node: Node): boolean {
-  return node.operation.op === 'variable' || node.operation.op === 'input';
-}
 
 function reductionKey(node: Node): string {
   const { operation, inputs } = node;
@@ -72,184 +36,21 @@ function reductionKey(node: Node): string {
 }
 
 class Fusion {
-  private readonly nodes: readonly Node[];
-  /** Must be in memory. */
-  private readonly demanded = new Set<Node>();
+  private readonly graph: Units;
+  private readonly units: readonly Node[];
+  private readonly clusters: Clusters<Node>;
   /** Not written although other kernels need them: these compute them again. */
   private readonly repeated = new Set<Node>();
-  private readonly units: Node[];
-  private readonly number = new Map<Node, number>();
-  private readonly dependencies: Dependency[][] = [];
-  private readonly users: number[][] = [];
-  /** Names of leaves that a unit reads itself, and how many elements these have. */
-  private readonly leaves: Map<string, number>[] = [];
-  /** Those of them that it reads at other elements than its own. */
-  private readonly leavesElsewhere: Set<string>[] = [];
   /** Units computed inside a kernel at other elements than the kernel's own. */
   private readonly absorbed = new Set<number>();
-  /** Variable that a unit is stored to, where all that read the old value may come before. */
-  private readonly storedTo = new Map<Node, string>();
-  private readonly clusters: Clusters<Node>;
   /** How often the elements of a unit are computed, all together. */
   private readonly evaluations: number[];
-  private readonly variables: ReadonlyMap<string, Variable>;
 
-  constructor(
-    private readonly fn: GraphFunction,
-    variables: readonly Variable[],
-  ) {
-    this.variables = new Map(variables.map((v) => [v.name, v]));
-    this.nodes = topological(roots(fn));
-    this.demand();
-    const isUnit = (node: Node): boolean => computes(node) || this.demanded.has(node);
-    this.units = this.inOrder(this.nodes.filter(isUnit));
-    this.units.forEach((unit, i) => {
-      this.number.set(unit, i);
-    });
-    this.units.forEach((unit, i) => {
-      this.users.push([]);
-      this.leaves.push(new Map());
-      this.leavesElsewhere.push(new Set());
-      this.dependencies.push(this.dependenciesOf(unit, i, isUnit));
-      for (const { unit: dependency } of this.dependencies[i]) if (!this.users[dependency].includes(i)) this.users[dependency].push(i);
-    });
-    const after = this.users.map((users, i) => [...users, ...(this.lateStores.get(this.units[i]) ?? []).map((node) => this.number.get(node) as number)]);
-    this.clusters = new Clusters(this.units, after);
+  constructor(fn: GraphFunction, variables: readonly Variable[]) {
+    this.graph = new Units(fn, variables);
+    this.units = this.graph.list;
+    this.clusters = new Clusters(this.units, this.graph.after);
     this.evaluations = this.units.map((unit) => (kindOf(unit) === 'reduce' ? size(unit.inputs[0].shape) : size(unit.shape)));
-  }
-
-  private demand(): void {
-    for (const root of roots(this.fn)) this.demanded.add(written(root));
-    for (const node of this.nodes) {
-      if (node.operation.op !== 'pack') continue;
-      this.demanded.add(node);
-      for (const input of node.inputs) if (!isZero(input)) this.demanded.add(written(input));
-    }
-    // What is demanded for one contraction may stand between another and what that reads.
-    for (let before = -1; before < this.demanded.size; ) {
-      before = this.demanded.size;
-      for (const node of this.nodes) {
-        if (kindOf(node) !== 'contraction') continue;
-        for (const input of node.inputs) {
-          const base = this.operandBase(input);
-          if (!isMemory(base)) this.demanded.add(written(base));
-        }
-      }
-    }
-  }
-
-  /** What a contraction reads through strides: the value under an operand's index maps, or the operand itself. */
-  private operandBase(operand: Node): Node {
-    const view = affine(
-      operand,
-      (node) => this.demanded.has(node) || computes(node) || isMemory(node) || node.operation.op === 'pad' || node.operation.op === 'concat',
-    );
-    return view?.leaf ?? operand;
-  }
-
-  // Order between reads of variables and their stores
-
-  /** Reader -> stored nodes that must come after it. */
-  private readonly lateStores = new Map<Node, Node[]>();
-
-  /** Units in a topological order in which readers of a variable come before its store, where no circle forbids it. */
-  private inOrder(units: readonly Node[]): Node[] {
-    const unitSet = new Set(units);
-    const users = new Map<Node, Set<Node>>(units.map((unit) => [unit, new Set()]));
-    const readers = new Map<string, Set<Node>>();
-    for (const unit of units) {
-      const seen = new Set<Node>();
-      const visit = (node: Node): void => {
-        if (seen.has(node)) return;
-        seen.add(node);
-        if (unitSet.has(node)) {
-          users.get(node)?.add(unit);
-          return;
-        }
-        if (node.operation.op === 'variable') {
-          const key = this.aliasKey(node.operation.name);
-          readers.set(key, (readers.get(key) ?? new Set()).add(unit));
-        }
-        for (const input of node.inputs) visit(input);
-      };
-      for (const input of unit.inputs) visit(input);
-    }
-    const reaches = (from: Node, to: Node): boolean => {
-      const seen = new Set<Node>();
-      const stack = [from];
-      while (stack.length > 0) {
-        const node = stack.pop() as Node;
-        if (node === to) return true;
-        if (seen.has(node)) continue;
-        seen.add(node);
-        stack.push(...(users.get(node) ?? []));
-      }
-      return false;
-    };
-    for (const { variable, node } of this.fn.stores) {
-      const store = written(node);
-      const before = [...(readers.get(this.aliasKey(variable)) ?? [])].filter((reader) => reader !== store && !users.get(reader)?.has(store));
-      if (before.some((reader) => reaches(store, reader))) continue;
-      this.storedTo.set(store, variable);
-      for (const reader of before) {
-        users.get(reader)?.add(store);
-        this.lateStores.set(reader, [...(this.lateStores.get(reader) ?? []), store]);
-      }
-    }
-    // Depth first from the last: stays near the order given.
-    const waiting = new Map<Node, number>(units.map((unit) => [unit, 0]));
-    for (const next of users.values()) for (const user of next) waiting.set(user, (waiting.get(user) as number) + 1);
-    const position = new Map(units.map((unit, i) => [unit, i]));
-    const free = units.filter((unit) => waiting.get(unit) === 0).reverse();
-    const order: Node[] = [];
-    while (free.length > 0) {
-      const unit = free.pop() as Node;
-      order.push(unit);
-      const freed = [...(users.get(unit) as Set<Node>)].filter((user) => {
-        const left = (waiting.get(user) as number) - 1;
-        waiting.set(user, left);
-        return left === 0;
-      });
-      freed.sort((a, b) => (position.get(b) as number) - (position.get(a) as number));
-      free.push(...freed);
-    }
-    return order;
-  }
-
-  /** Variables that share memory share this. */
-  private aliasKey(name: string): string {
-    const group = this.variables.get(name)?.group;
-    return group === undefined ? `variable ${name}` : `group ${group}`;
-  }
-
-  private dependenciesOf(unit: Node, number: number, isUnit: (node: Node) => boolean): Dependency[] {
-    const list: Dependency[] = [];
-    const kind = kindOf(unit);
-    const stored = kind === 'contraction' || kind === 'pack';
-    const seen = new Set<string>();
-    const visit = (node: Node, aligned: boolean, way: string): void => {
-      const key = `${node.id} ${way}`;
-      if (seen.has(key)) return;
-      seen.add(key);
-      if (isUnit(node)) {
-        list.push({ unit: this.number.get(node) as number, aligned: aligned && kind === 'elementwise', way, stored });
-        return;
-      }
-      const { operation } = node;
-      if (operation.op === 'variable' || operation.op === 'input') {
-        this.leaves[number].set(`${operation.op} ${operation.name}`, size(node.shape));
-        if (!aligned || kind !== 'elementwise') this.leavesElsewhere[number].add(`${operation.op} ${operation.name}`);
-      }
-      const same = operation.op === 'reshape' || (operation.op === 'broadcast' && size(node.shape) === size(node.inputs[0].shape));
-      for (const input of node.inputs) visit(input, aligned && same, same ? way : `${way} ${node.id}`);
-    };
-    const { operation } = unit;
-    if (operation.op === 'random') for (const key of ['keys', 'call']) this.leaves[number].set(key, 1);
-    if (operation.op === 'field') for (const key of [`field ${operation.field}`, 'call']) this.leaves[number].set(key, size(unit.shape));
-    // An index map that is written has inputs at other elements.
-    const direct = computes(unit) || operation.op === 'reshape';
-    for (const input of unit.inputs) visit(input, direct, direct ? '' : `${unit.id}`);
-    return list;
   }
 
   // Clusters
@@ -274,37 +75,35 @@ class Fusion {
   /** True where a unit is read by another kernel, or must be in memory. */
   private isWritten(unit: number): boolean {
     const node = this.units[unit];
-    if (this.demanded.has(node)) return true;
+    if (this.graph.demanded.has(node)) return true;
     if (this.repeated.has(node)) return false;
     const home = this.clusters.find(unit);
-    return this.users[unit].some((user) => this.needsMemory(user, home));
+    return this.graph.users[unit].some((user) => this.needsMemory(user, home));
   }
 
   /** True where a reader of a value of kernel `home` is another kernel, or is computed again by another. */
   private needsMemory(user: number, home: number): boolean {
     if (this.clusters.find(user) !== home) return true;
-    return this.repeated.has(this.units[user]) && this.users[user].some((next) => this.needsMemory(next, home));
+    return this.repeated.has(this.units[user]) && this.graph.users[user].some((next) => this.needsMemory(next, home));
   }
 
   /** Storage bindings of the kernel that all these units would be. */
   private bindings(members: readonly number[]): number {
     const own = new Set(members);
     const loads = new Set<string>();
-    const operands = new Set<string>();
     const visit = (unit: number): void => {
-      for (const leaf of this.leaves[unit].keys()) loads.add(leaf);
-      for (const { unit: dependency, stored } of this.dependencies[unit]) {
+      for (const leaf of this.graph.leaves[unit].keys()) loads.add(leaf);
+      for (const { unit: dependency } of this.graph.dependencies[unit]) {
         if (own.has(dependency)) continue;
         if (this.repeated.has(this.units[dependency])) visit(dependency);
         else loads.add(`unit ${dependency}`);
-        if (stored) operands.add(`unit ${dependency}`);
       }
     };
     for (const member of members) visit(member);
     let writes = 0;
     for (const member of members) {
       const node = this.units[member];
-      const written = this.demanded.has(node) || (!this.repeated.has(node) && this.users[member].some((user) => this.usedOutside(user, own)));
+      const written = this.graph.demanded.has(node) || (!this.repeated.has(node) && this.graph.users[member].some((user) => this.usedOutside(user, own)));
       if (written && !this.replacesOld(node, members, loads)) writes++;
     }
     return loads.size + writes;
@@ -313,25 +112,21 @@ class Fusion {
   /** True where a reader is outside of these units, or is computed again outside. */
   private usedOutside(user: number, own: ReadonlySet<number>): boolean {
     if (!own.has(user)) return true;
-    return this.repeated.has(this.units[user]) && this.users[user].some((next) => this.usedOutside(next, own));
+    return this.repeated.has(this.units[user]) && this.graph.users[user].some((next) => this.usedOutside(next, own));
   }
 
   /** True where the kernel of these units is sure to write the node over the old value that it reads: one binding for both. */
   private replacesOld(node: Node, members: readonly number[], loads: ReadonlySet<string>): boolean {
-    const variable = this.storedTo.get(node);
+    const variable = this.graph.storedTo.get(node);
     if (variable === undefined || !loads.has(`variable ${variable}`)) return false;
-    const key = this.aliasKey(variable);
     for (const load of loads) {
-      const name = load.startsWith('variable ') ? load.slice('variable '.length) : undefined;
-      if (name !== undefined && name !== variable && this.aliasKey(name) === key) {
-        const flat = [name, variable].some((v) => this.variables.get(v)?.kind === 'flat');
-        if (flat) return false;
-      }
+      const name = variableOf(load);
+      if (name !== undefined && name !== variable && this.graph.sharesMemory(name, variable)) return false;
     }
     let direct = false;
     for (const member of members) {
-      if (!this.leaves[member].has(`variable ${variable}`)) continue;
-      if (this.leavesElsewhere[member].has(`variable ${variable}`) || this.absorbed.has(member)) return false;
+      if (!this.graph.leaves[member].has(`variable ${variable}`)) continue;
+      if (this.graph.leavesElsewhere[member].has(`variable ${variable}`) || this.absorbed.has(member)) return false;
       direct = true;
     }
     // Otherwise it is read by what is computed again here.
@@ -340,7 +135,7 @@ class Fusion {
 
   private edgesAligned(a: number, b: number): boolean {
     const across = (from: number, to: number): boolean =>
-      this.clusters.members(from).every((member) => this.dependencies[member].every((d) => this.clusters.find(d.unit) !== to || d.aligned));
+      this.clusters.members(from).every((member) => this.graph.dependencies[member].every((d) => this.clusters.find(d.unit) !== to || d.aligned));
     return across(a, b) && across(b, a);
   }
 
@@ -377,8 +172,8 @@ class Fusion {
   private sources(unit: number): Set<string> {
     const found = new Set<string>();
     const visit = (at: number, depth: number): void => {
-      for (const leaf of this.leaves[at].keys()) found.add(leaf);
-      for (const { unit: dependency } of this.dependencies[at]) {
+      for (const leaf of this.graph.leaves[at].keys()) found.add(leaf);
+      for (const { unit: dependency } of this.graph.dependencies[at]) {
         if (size(this.units[dependency].shape) <= 1) continue;
         found.add(`unit ${dependency}`);
         if (depth < SHARING_DEPTH && kindOf(this.units[dependency]) === 'elementwise') visit(dependency, depth + 1);
@@ -396,7 +191,7 @@ class Fusion {
     };
     this.units.forEach((node, unit) => {
       if (kindOf(node) !== 'elementwise') return;
-      const near = this.dependencies[unit].filter((d) => d.aligned).map((d) => d.unit);
+      const near = this.graph.dependencies[unit].filter((d) => d.aligned).map((d) => d.unit);
       near.sort((x, y) => rank(this.clusters.find(x)) - rank(this.clusters.find(y)) || y - x);
       for (const dependency of near) {
         const [a, b] = [this.clusters.find(dependency), this.clusters.find(unit)];
@@ -410,8 +205,8 @@ class Fusion {
     for (const cluster of [...this.clusters.order()].reverse()) {
       if (this.clusters.find(cluster) !== cluster || this.isPack(cluster) || this.anchorsOf(cluster).length > 0) continue;
       const members = this.clusters.members(cluster);
-      if (members.some((member) => this.demanded.has(this.units[member]))) continue;
-      const readers = new Set(members.flatMap((member) => this.users[member]).map((user) => this.clusters.find(user)));
+      if (members.some((member) => this.graph.demanded.has(this.units[member]))) continue;
+      const readers = new Set(members.flatMap((member) => this.graph.users[member]).map((user) => this.clusters.find(user)));
       readers.delete(cluster);
       if (readers.size !== 1) continue;
       const [reader] = readers;
@@ -422,8 +217,8 @@ class Fusion {
       const repeated = cost * Math.max(0, evaluations - domain);
       const loads = new Set(
         members.flatMap((member) => [
-          ...this.leaves[member].keys(),
-          ...this.dependencies[member].filter((d) => this.clusters.find(d.unit) !== cluster).map((d) => d.unit),
+          ...this.graph.leaves[member].keys(),
+          ...this.graph.dependencies[member].filter((d) => this.clusters.find(d.unit) !== cluster).map((d) => d.unit),
         ]),
       );
       // A small value that is spread over a large one: as well computed there as loaded.
@@ -441,7 +236,7 @@ class Fusion {
   private evaluationsInside(cluster: number, reader: number): number | undefined {
     const ways = new Map<string, number>();
     for (const member of this.clusters.members(reader)) {
-      for (const { unit, way, stored } of this.dependencies[member]) {
+      for (const { unit, way, stored } of this.graph.dependencies[member]) {
         if (this.clusters.find(unit) !== cluster) continue;
         if (stored) return undefined;
         // A reduction reads at its input's elements, the others at their own.
@@ -458,7 +253,7 @@ class Fusion {
    */
   private repeatCheap(): void {
     this.units.forEach((node, unit) => {
-      if (!isElementwise(node) || this.demanded.has(node) || !this.isWritten(unit)) return;
+      if (!isElementwise(node) || this.graph.demanded.has(node) || !this.isWritten(unit)) return;
       const expression = this.expression(unit);
       if (expression === undefined) return;
       const readers = this.readersOf(unit);
@@ -471,7 +266,7 @@ class Fusion {
         const known = this.loadsOf(reader);
         passes += full.filter((name) => !known.has(name)).length;
       }
-      const moved = readers.size === 1 && this.users[unit].every((user) => this.clusters.find(user) !== this.clusters.find(unit));
+      const moved = readers.size === 1 && this.graph.users[unit].every((user) => this.clusters.find(user) !== this.clusters.find(unit));
       if (expression.cost > (moved ? MOVED_COST : CHEAP) || passes > (moved ? 2 : readers.size)) return;
       // The readers then read old values of variables themselves: before their stores, as the unit did.
       const stores = this.storesAfter(loads.map(([name]) => name));
@@ -486,8 +281,10 @@ class Fusion {
 
   /** Units that are stored in place, or nearly, over variables among these loads. */
   private storesAfter(loads: readonly string[]): number[] {
-    const keys = new Set(loads.filter((name) => name.startsWith('variable ')).map((name) => this.aliasKey(name.slice('variable '.length))));
-    return [...this.storedTo].filter(([, variable]) => keys.has(this.aliasKey(variable))).map(([node]) => this.number.get(node) as number);
+    const read = loads.map(variableOf).filter((name) => name !== undefined);
+    return [...this.graph.storedTo]
+      .filter(([, variable]) => read.some((name) => this.graph.sharesMemory(name, variable)))
+      .map(([node]) => this.graph.number.get(node) as number);
   }
 
   /** Kernels that load a unit; `undefined` where one must have it in memory, or reads each element so often that computing it there is dear. */
@@ -496,12 +293,12 @@ class Fusion {
     const home = this.clusters.find(unit);
     const readers = new Set<number>();
     const visit = (at: number): boolean =>
-      this.users[at].every((user) => {
+      this.graph.users[at].every((user) => {
         const cluster = this.clusters.find(user);
         if (cluster !== home) {
           readers.add(cluster);
           const dear = this.evaluations[user] > 2 * size(node.shape) && operationCost(node) > 1;
-          return this.dependencies[user].every((d) => d.unit !== at || !(d.stored || (dear && !d.aligned)));
+          return this.graph.dependencies[user].every((d) => d.unit !== at || !(d.stored || (dear && !d.aligned)));
         }
         return !this.repeated.has(this.units[user]) || visit(user);
       });
@@ -519,8 +316,8 @@ class Fusion {
       const node = this.units[at];
       if (!isElementwise(node)) return false;
       cost += operationCost(node);
-      for (const [leaf, length] of this.leaves[at]) loads.set(leaf, length);
-      return this.dependencies[at].every(({ unit: dependency }) => {
+      for (const [leaf, length] of this.graph.leaves[at]) loads.set(leaf, length);
+      return this.graph.dependencies[at].every(({ unit: dependency }) => {
         if (this.isInMemoryAnyway(dependency, at)) {
           loads.set(`unit ${dependency}`, size(this.units[dependency].shape));
           return true;
@@ -534,10 +331,10 @@ class Fusion {
   /** In memory even if `user` were not computed from it. */
   private isInMemoryAnyway(unit: number, user: number): boolean {
     const node = this.units[unit];
-    if (this.demanded.has(node)) return true;
+    if (this.graph.demanded.has(node)) return true;
     if (this.repeated.has(node)) return false;
     const home = this.clusters.find(unit);
-    return this.users[unit].some((other) => other !== user && this.needsMemory(other, home)) || this.clusters.find(user) !== home;
+    return this.graph.users[unit].some((other) => other !== user && this.needsMemory(other, home)) || this.clusters.find(user) !== home;
   }
 
   private mergeSiblings(): void {
@@ -562,8 +359,9 @@ class Fusion {
   private loadsOf(cluster: number): Set<string> {
     const loads = new Set<string>();
     for (const member of this.clusters.members(cluster)) {
-      for (const leaf of this.leaves[member].keys()) if (leaf.startsWith('variable') || leaf.startsWith('input')) loads.add(leaf);
-      for (const { unit } of this.dependencies[member]) if (this.clusters.find(unit) !== cluster && size(this.units[unit].shape) > 1) loads.add(`unit ${unit}`);
+      for (const leaf of this.graph.leaves[member].keys()) if (leaf.startsWith('variable') || leaf.startsWith('input')) loads.add(leaf);
+      for (const { unit } of this.graph.dependencies[member])
+        if (this.clusters.find(unit) !== cluster && size(this.units[unit].shape) > 1) loads.add(`unit ${unit}`);
     }
     return loads;
   }
