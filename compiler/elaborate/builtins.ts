@@ -3,6 +3,7 @@ import type { Span } from '../../grammar/source.js';
 import type { UnaryName } from '../graph/node.js';
 import { elementwise } from './arithmetic.js';
 import { differentiate, freshDraw } from './differentiate.js';
+import { each } from './each.js';
 import type { Elaborator } from './elaborator.js';
 import { concat, convolve, dimension, expandTo, extremeOfTwo, iota, multiply, padded, permute, reshape, reversed, uniformOfShape, where } from './layout.js';
 import * as messages from './messages.js';
@@ -189,6 +190,7 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ['expand', define('x, ...shape', expandTo)],
   ['iota', define('n', iota)],
   ['matmul', define('a, b', multiply)],
+  ['each', define('x, f, axis?', each)],
   ['grad', define('y, x', differentiate)],
   ['fresh', define('draw', freshDraw)],
   ['op.conv', define('x, w, stride?, padding?, dilation?, input_dilation?, groups?, size?', convolve)],

@@ -252,6 +252,14 @@ sample s = F(z)`);
   test('`for` and `if` open no scope', () => expect(value(`h = 0\n for i in range(4) { h = h + i }\n if true { h = h * 2 }\n ${ones}h`)).toEqual([12]));
   test('the bar is a comma', () => expect(value('G(z | 3)', 'net G(z, k) { 0 * z + k }')).toEqual([3, 3]));
   test('a call with a hole is a value', () => expect(value('f = scaled(_, 5)\n f(z * 0 + 1)', 'block scaled(x, k) { x * k }')).toEqual([5, 5]));
+  test('`each` folds an axis into the batch, with what the call holds', () => {
+    const head = 'block head(h, s) { reshape(sum(h) * 10 + s, 1) }';
+    expect(value('h = reshape(concat(z * 0 + 1, z * 0 + 2), 2, 2)\n h |> each(head(_, sum(z) * 0 + 3), axis: 1) |> flatten', head)).toEqual([33, 33]);
+    expect(value('h = reshape(concat(z * 0 + 1, z * 0 + 2), 2, 2)\n h |> each(head(_, 4), axis: 0) |> flatten', head)).toEqual([24, 44]);
+    expect(
+      value('h = reshape(concat(z * 0 + 1, z * 0 + 2), 2, 2)\n shape(h |> each(relu, axis: 1))[0] * ones_like(h)', 'block ones_like(h) { 0 * sum(h) + 1 }'),
+    ).toEqual([2]);
+  });
   test('`set` changes defaults at any depth, and an argument at the call wins', () => {
     const blocks = 'block inner(x, k: 1) { 0 * x + k }\nblock outer(x) { x |> inner }\nset inner(k: 7)';
     expect(value('z |> outer', blocks)).toEqual([7, 7]);
