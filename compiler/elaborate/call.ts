@@ -122,13 +122,19 @@ function bindParameters(e: Elaborator, item: NetItem | BlockItem, args: readonly
   const known = item.params.map((p) => p.name.text);
   const given = new Map<string, ArgumentValue>();
   let place = 0;
+  let fits = true;
   for (const argument of args) {
     const target = argument.name ?? known[place++];
-    if (target === undefined) return failed(e.fail(argument.span, messages.tooManyArguments(name, args.length, formOf(item))));
-    if (!known.includes(target)) return failed(e.fail(argument.nameSpan ?? argument.span, messages.unknownArgument(name, target, known)));
-    if (given.has(target)) return failed(e.fail(argument.span, messages.argumentTwice(name, target)));
-    given.set(target, argument);
+    if (target === undefined) e.fail(argument.span, messages.tooManyArguments(name, args.length, formOf(item)));
+    else if (!known.includes(target)) e.fail(argument.nameSpan ?? argument.span, messages.unknownArgument(name, target, known));
+    else if (given.has(target)) e.fail(argument.nameSpan ?? argument.span, messages.argumentTwice(name, target));
+    else {
+      given.set(target, argument);
+      continue;
+    }
+    fits = false;
   }
+  if (!fits) return false;
   const defaults = item.kind === 'block' ? e.frame.defaults.get(name) : undefined;
   for (const param of item.params) {
     const argument = given.get(param.name.text) ?? defaults?.find((d) => d.name === param.name.text);
