@@ -43,7 +43,6 @@ export function call(e: Elaborator, callee: CallableValue, args: readonly Argume
 /** One use of a block: weights of its own, named by `alias` or the block, numbered from the second. */
 export function callBlock(e: Elaborator, block: BlockValue, args: readonly ArgumentValue[], span: Span, alias?: string): Value {
   const { item } = block;
-  if (args.some((argument) => argument.value.kind === 'poison')) return POISON;
   if (e.frame.depth >= DEEPEST) return e.fail(span, messages.recursion(item.name.text));
   const segment = numbered(e.frame.uses, alias ?? item.name.text);
   const frame: Frame = {
@@ -72,7 +71,6 @@ export function callBlock(e: Elaborator, block: BlockValue, args: readonly Argum
 /** One call of a net: its own draws, the same weights as every other call. */
 export function callNet(e: Elaborator, net: NetValue, args: readonly ArgumentValue[], span: Span): Value {
   const { item, path } = net;
-  if (args.some((argument) => argument.value.kind === 'poison')) return POISON;
   for (let frame: Frame | undefined = e.frame; frame; frame = frame.caller) {
     if (frame.kind === 'net' && frame.weightPath === path) return e.fail(span, messages.recursion(item.name.text));
   }
@@ -134,7 +132,7 @@ function bindParameters(e: Elaborator, item: NetItem | BlockItem, args: readonly
     }
     fits = false;
   }
-  if (!fits) return false;
+  if (!fits || args.some((argument) => argument.value.kind === 'poison')) return false;
   const defaults = item.kind === 'block' ? e.frame.defaults.get(name) : undefined;
   for (const param of item.params) {
     const argument = given.get(param.name.text) ?? defaults?.find((d) => d.name === param.name.text);
