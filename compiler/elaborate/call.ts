@@ -123,8 +123,10 @@ function bindParameters(e: Elaborator, item: NetItem | BlockItem, args: readonly
   let fits = true;
   for (const argument of args) {
     const target = argument.name ?? known[place++];
-    if (target === undefined) e.fail(argument.span, messages.tooManyArguments(name, args.length, formOf(item)));
-    else if (!known.includes(target)) e.fail(argument.nameSpan ?? argument.span, messages.unknownArgument(name, target, known));
+    if (target === undefined) {
+      // A poisoned one has had its message.
+      if (argument.value.kind !== 'poison') e.fail(argument.span, messages.tooManyArguments(name, args.length, formOf(item)));
+    } else if (!known.includes(target)) e.fail(argument.nameSpan ?? argument.span, messages.unknownArgument(name, target, known));
     else if (given.has(target)) e.fail(argument.nameSpan ?? argument.span, messages.argumentTwice(name, target));
     else {
       given.set(target, argument);
