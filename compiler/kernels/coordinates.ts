@@ -28,13 +28,9 @@ export class Coordinates {
 
   /** Row-major position of `coords` in a block of `sizes`. */
   join(coords: readonly string[], sizes: readonly Size[]): string {
-    const flat: Parts = this.flatten(coords, sizes);
-    // Leading zeros do not move the position.
-    let first = 0;
-    while (first < flat.coords.length && flat.coords[first] === ZERO) first++;
-    const names = flat.coords.slice(first);
-    const lengths = flat.sizes.slice(first);
-    while (this.joinRun(names, lengths));
+    let { names, lengths } = this.shorten(coords, sizes);
+    // What was split in two ways is found by way of the whole.
+    for (let again = this.shorten(names, lengths); again.names.length < names.length; again = this.shorten(names, lengths)) ({ names, lengths } = again);
     if (names.length === 0) return ZERO;
     let position = names[0];
     for (let k = 1; k < names.length; k++) {
@@ -45,6 +41,18 @@ export class Coordinates {
     const name = this.writer.let(position, 'i');
     this.relate(name, names, lengths);
     return name;
+  }
+
+  /** The fewest names that make the position, going by what was joined and split before. */
+  private shorten(coords: readonly string[], sizes: readonly Size[]): { names: string[]; lengths: Size[] } {
+    const flat: Parts = this.flatten(coords, sizes);
+    // Leading zeros do not move the position.
+    let first = 0;
+    while (first < flat.coords.length && flat.coords[first] === ZERO) first++;
+    const names = flat.coords.slice(first);
+    const lengths = flat.sizes.slice(first);
+    while (this.joinRun(names, lengths));
+    return { names, lengths };
   }
 
   /** Replaces the longest run of neighbours that has a name already by that name. */

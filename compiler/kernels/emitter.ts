@@ -14,7 +14,7 @@ import { evaluate, evaluate4 } from './evaluate.js';
 import { type KernelBuilder, MAX_WORKGROUPS, type Resource, resourceKey, storageType, type Variant } from './kernel.js';
 import { Writer } from './writer.js';
 
-/** A kernel that would bind what it writes under two element types, which WebGPU refuses. The generator writes it with scalars instead. */
+/** A kernel that cannot go by fours, as when it would bind what it writes under two element types, which WebGPU refuses. The generator goes by ones instead. */
 export class BindingConflict extends Error {
   override name = 'BindingConflict';
 }
@@ -224,12 +224,26 @@ export class Emitter {
   define(node: Node, coords: readonly string[], name: string): void {
     const at = canonical(node, coords);
     this.writer.rememberHere(`value ${node.id} ${at.join(' ')}`, name);
+    this.writer.rememberHere(`anchor ${node.id}`, name);
   }
 
   /** The same for four elements along the lane axis, as a `vec4`. */
   define4(node: Node, coords: readonly string[], name: string): void {
     const at = canonical(node, coords);
     this.writer.rememberHere(`value4 ${node.id} ${at.join(' ')}`, name);
+    this.writer.rememberHere(`anchor4 ${node.id}`, name);
+  }
+
+  /**
+   * The anchor's element that was defined last: an epilogue reads no other, in whatever way it says so. Throws `BindingConflict` where the
+   * anchor is defined in the other width.
+   */
+  anchor(node: Node, width: 1 | 4): string {
+    const [wanted, other] = width === 4 ? ['anchor4', 'anchor'] : ['anchor', 'anchor4'];
+    const known = this.writer.recall(`${wanted} ${node.id}`);
+    if (known !== undefined) return known;
+    if (this.writer.recall(`${other} ${node.id}`) !== undefined) throw new BindingConflict(`${node.operation.op} is computed in another width than it is read`);
+    throw new Error(`the ${node.operation.op} [${node.shape.join(', ')}] is needed inside of a kernel that does not compute it`);
   }
 
   /** The node whose shape the kernel's results are counted in. */

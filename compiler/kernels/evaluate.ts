@@ -178,7 +178,7 @@ export function evaluate(e: Emitter, node: Node, coords: readonly string[]): str
         inputs.map((input) => e.value(input, coords)),
       ).text;
     default:
-      throw new Error(`the ${operation.op} [${node.shape.join(', ')}] is needed inside of a kernel that does not compute it`);
+      return e.anchor(node, 1);
   }
 }
 
@@ -298,6 +298,11 @@ export function evaluate4(e: Emitter, node: Node, coords: readonly string[]): st
         vector,
         unconcat(e, node, operation.axis, coords).map(({ input, coords: under, before }) => ({ before, value: () => e.value4(input, under) })),
       );
+    case 'sum':
+    case 'max':
+    case 'matmul':
+    case 'conv':
+      return e.anchor(node, 4);
     default: {
       const args = inputs.map((input) => e.value4(input, coords));
       if (operation.op === 'cast') return operation.to === inputs[0].dtype ? args[0] : `${vector}(${args[0]})`;
