@@ -6,6 +6,9 @@ import { type GeneratedKernel, type Group, grid, KernelBuilder, MAX_STORAGE_BIND
 import { innerNodes, kernelName, operationCount } from './naming.js';
 
 const WORKGROUP = 64;
+/** On software GPUs with vectors of 8, one such vector a workgroup and many turns of a loop go at twice the rate. */
+const SOFTWARE_LANES = 8;
+const TURNS = 64;
 
 type Mode = 'flat' | 'rows' | 'single';
 
@@ -43,30 +46,42 @@ function followsDomain(group: Group, site: Site): boolean {
   return group.outputs.every(visit);
 }
 
-function body(e: Emitter, mode: Mode): number {
+/** Computes and writes what begins at a position: one element, or four. */
+function element(e: Emitter, mode: Mode, first: string): void {
   const domain = e.domain;
-  const count = size(domain.shape);
-  const threads = mode === 'single' ? count : Math.ceil(count / 4);
-  const thread = e.invocation(WORKGROUP);
-  const total = e.total(domain);
-  e.flat = mode === 'flat';
-  const first = mode === 'single' ? thread : e.let(`${thread} * 4u`);
-  e.if(`${first} < ${total}`, () => {
+  e.if(`${first} < ${e.total(domain)}`, () => {
     const coords = e.coords(domain, first);
     if (mode === 'single') e.storeOutputs(coords);
-    else e.storeOutputs4(coords, count % 4 !== 0);
+    else e.storeOutputs4(coords, size(domain.shape) % 4 !== 0);
   });
-  return Math.ceil(threads / WORKGROUP);
+}
+
+/** One element or four a thread. */
+function addPortable(kernel: KernelBuilder, mode: Mode): void {
+  const e = kernel.emitter();
+  e.flat = mode === 'flat';
+  const thread = e.invocation(WORKGROUP);
+  element(e, mode, mode === 'single' ? thread : e.let(`${thread} * 4u`));
+  const threads = mode === 'single' ? size(e.domain.shape) : Math.ceil(size(e.domain.shape) / 4);
+  e.finish({ name: mode, workgroupSize: [WORKGROUP, 1, 1], workgroups: grid(Math.ceil(threads / WORKGROUP)) });
+}
+
+function addSoftware(kernel: KernelBuilder, mode: Mode): void {
+  const e = kernel.emitter();
+  e.flat = mode === 'flat';
+  const start = e.let(`${e.workgroupIndex()} * ${SOFTWARE_LANES * TURNS}u + local`);
+  e.loop(`${TURNS}u`, (turn) => element(e, mode, e.let(`(${start} + ${turn} * ${SOFTWARE_LANES}u) * 4u`)));
+  const workgroups = grid(Math.ceil(size(e.domain.shape) / (4 * SOFTWARE_LANES * TURNS)));
+  e.finish({ name: `${mode}_lanes${SOFTWARE_LANES}`, workgroupSize: [SOFTWARE_LANES, 1, 1], workgroups, requires: { subgroupSize: SOFTWARE_LANES } });
 }
 
 export function generateElementwise(group: Group, site: Site): GeneratedKernel {
   const attempt = (mode: Mode): GeneratedKernel | undefined => {
     const kernel = new KernelBuilder(group, site);
-    const e = kernel.emitter();
     const inner = innerNodes(group, site);
     kernel.describe(kernelName('elementwise', inner), operationCount(inner));
-    const workgroups = body(e, mode);
-    e.finish({ name: mode, workgroupSize: [WORKGROUP, 1, 1], workgroups: grid(workgroups) });
+    addPortable(kernel, mode);
+    if (mode !== 'single') addSoftware(kernel, mode);
     return kernel.slots.length > MAX_STORAGE_BINDINGS && mode !== 'single' ? undefined : kernel.finish();
   };
   const mode = modeOf(group, site);

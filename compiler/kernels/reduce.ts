@@ -114,35 +114,26 @@ function accumulate(e: Emitter, group: Group, shape: Shape, coords: readonly str
   };
   const lengthOf = (run: readonly number[]): string => e.product(run.map((axis) => e.axis(input, axis))).text;
   const step = lanes === 'partial' ? 4 : 1;
-  if (shape.team) {
-    const all = runs.flat();
-    const total = e.product(all.map((axis) => e.axis(input, axis))).text;
-    const first = e.let(step === 1 ? 'local' : `local * ${step}u`);
-    e.loop(
-      total,
-      (index) => {
-        place(all, index);
-        term();
-      },
-      first,
-      `${WORKGROUP * step}u`,
-    );
-    return sums;
-  }
+  // A team shares the innermost loop if that has work for all, else all loops as one, at the price of divisions.
+  const innermost = runs[runs.length - 1] ?? [];
+  const own = shape.team && innermost.reduce((product, axis) => product * input.shape[axis], 1) < WORKGROUP * step;
+  const loops = own ? [runs.flat()] : runs;
   const nest = (depth: number): void => {
-    if (depth === runs.length) {
+    if (depth === loops.length) {
       term();
       return;
     }
-    const innermost = depth === runs.length - 1;
+    const last = depth === loops.length - 1;
+    const first = last && shape.team ? e.let(step === 1 ? 'local' : `local * ${step}u`) : ZERO;
+    const stride = last ? (shape.team ? WORKGROUP * step : step) : 1;
     e.loop(
-      lengthOf(runs[depth]),
+      lengthOf(loops[depth]),
       (index) => {
-        place(runs[depth], index);
+        place(loops[depth], index);
         nest(depth + 1);
       },
-      ZERO,
-      innermost && step !== 1 ? `${step}u` : '1u',
+      first,
+      `${stride}u`,
     );
   };
   nest(0);
