@@ -89,6 +89,17 @@ First steps:
 
   examples(
     program
+      .command('fmt')
+      .description('bring specs to the one layout; comments stay')
+      .argument('<spec...>', 'spec files, rewritten in place; - reads stdin and writes stdout')
+      .option('--check', 'change nothing; list the files in another layout, and exit 1 if there are any')
+      .action(async (specs: string[], options) => (await import('./commands/fmt.js')).fmt(specs, options)),
+    'fmt gan.gan',
+    'fmt --check specs/*.gan',
+  );
+
+  examples(
+    program
       .command('inspect')
       .description('every layer with its shapes and parameters; kernels, arithmetic and memory of a step')
       .argument('<spec>', 'spec file; - reads stdin')
