@@ -65,8 +65,8 @@ export interface ProgramVariable {
 
 /**
  * Index in `Program.buffers` is the buffer's number.
- * `variables`: persistent. `scratch`: contents live within one call. `inputs`: written by the host before a call; one an entry.
- * `outputs`: read by the host after a call; one an entry. `parameters`: constant u32 sizes of kernels, one buffer for all entries, `data` below.
+ * `variables`: persistent. `scratch`: contents live within one call, zero at the start of the program (gaps of a player's packed gradients are never written). `inputs`: written by the host before a call; one an entry.
+ * `outputs`: read by the host after a call; one an entry. `parameters`: constant u32 sizes of kernels, one buffer for all entries, its contents in `Program.parameters`.
  * `keys`: two u32 a draw, threefry2x32(key = seed as two u32, counter = FNV-1a-64 of the draw's path as two u32), low word first.
  * `field`: rows of one data field; its size is the runtime's to say (`size` is 0).
  */
