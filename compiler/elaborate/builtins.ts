@@ -5,10 +5,25 @@ import { elementwise } from './arithmetic.js';
 import { differentiate, freshDraw } from './differentiate.js';
 import { each } from './each.js';
 import type { Elaborator } from './elaborator.js';
-import { concat, convolve, dimension, expandTo, extremeOfTwo, iota, multiply, padded, permute, reshape, reversed, uniformOfShape, where } from './layout.js';
+import {
+  concat,
+  convolve,
+  dimension,
+  expandTo,
+  extremeOfTwo,
+  iota,
+  multiply,
+  padded,
+  permute,
+  reshape,
+  reversed,
+  sliceAlong,
+  uniformOfShape,
+  where,
+} from './layout.js';
 import * as messages from './messages.js';
-import { reduction } from './reduce.js';
-import { integerOf, perAxis } from './sizes.js';
+import { meanInGroups, reduction } from './reduce.js';
+import { axisOf, integerOf, perAxis, perSide } from './sizes.js';
 import { type ArgumentValue, describe, list, logicalShape, NONE, number, POISON, type Value } from './values.js';
 
 export interface BuiltinCall {
@@ -147,6 +162,41 @@ function forAxes(e: Elaborator, args: Bound): Value {
   return numbers ? list(numbers.map((v) => number(v))) : POISON;
 }
 
+/** `per_side([1, [0, 2]], 2)` is [[1, 1], [0, 2]]: before and after each axis. */
+function forSides(e: Elaborator, args: Bound): Value {
+  const n = integerOf(e, args.value('n'), args.span('n'));
+  const pairs = n === undefined ? undefined : perSide(e, args.value('value'), n, args.span('value'));
+  return pairs ? list(pairs.map((pair) => list(pair.map((v) => number(v))))) : POISON;
+}
+
+/** `axes_of(-1, 3)` is [2]; `axes_of(none, 3)` is [0, 1, 2]: named axes of a value of rank n, counted from the front, in rising order. */
+function axesOf(e: Elaborator, args: Bound): Value {
+  const rank = integerOf(e, args.value('n'), args.span('n'));
+  if (rank === undefined) return POISON;
+  const named = args.value('axes');
+  const items = named.kind === 'none' ? Array.from({ length: rank }, (_, i) => number(i)) : named.kind === 'list' ? named.items : [named];
+  const axes = items.map((item) => axisOf(e, item, rank, args.span('axes')));
+  if (axes.some((axis) => axis === undefined)) return POISON;
+  return list([...new Set(axes as number[])].sort((a, b) => a - b).map((axis) => number(axis)));
+}
+
+/** `entry([3, none], 1)` is `none`; `entry(3, 1)` is 3: what is given for each axis, or for all. */
+function entry(e: Elaborator, args: Bound): Value {
+  const value = args.value('value');
+  if (value.kind !== 'list') return value;
+  const i = integerOf(e, args.value('i'), args.span('i'));
+  if (i === undefined) return POISON;
+  return value.items[i] ?? e.fail(args.span('value'), messages.indexOutside(i, value.items.length));
+}
+
+/** `classes_of(y)`: how many values a field of classes or tokens has, by its type. */
+function classesOf(e: Elaborator, args: Bound): Value {
+  const value = e.force(args.value('x'));
+  if (value.kind === 'poison') return POISON;
+  const count = value.kind === 'tensor' ? (value.type?.args.classes ?? value.type?.args.words) : undefined;
+  return count === undefined ? e.fail(args.span('x'), messages.uncounted(describe(value))) : number(count);
+}
+
 export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ...unary.map((name): [string, Builtin] => [name, define('x', (e, args) => elementwise(e, name, args.value('x'), args.span('x')))]),
   ['max', extreme('max')],
@@ -155,6 +205,7 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ['sum', define('x, axis?, axes?, keep?', reduction('sum'))],
   ['mean', define('x, axis?, axes?, keep?', reduction('mean'))],
   ['norm', define('x, axis?, axes?, keep?', reduction('norm'))],
+  ['mean_in_groups', define('x, size', meanInGroups)],
   ['dim', define('x, axis', dimension)],
   [
     'shape',
@@ -181,11 +232,16 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ['range', define('from, to?', range)],
   ['product', define('list', product)],
   ['per_axis', define('value, n', forAxes)],
+  ['per_side', define('value, n', forSides)],
+  ['axes_of', define('axes, n', axesOf)],
+  ['entry', define('value, i', entry)],
+  ['classes_of', define('x', classesOf)],
   ['log2', define('n', log2)],
   ['reshape', define('x, ...shape', reshape)],
   ['permute', define('x, ...axes', permute)],
   ['concat', define('...values, axis?', concat)],
   ['reverse', define('x, axes?, axis?', reversed)],
+  ['slice', define('x, axis, from, to, step?', sliceAlong)],
   ['pad', define('x, low, high', padded)],
   ['expand', define('x, ...shape', expandTo)],
   ['iota', define('n', iota)],

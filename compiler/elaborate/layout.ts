@@ -5,7 +5,7 @@ import type { Bound } from './builtins.js';
 import { drawPath, uniformNode } from './draw.js';
 import type { Elaborator } from './elaborator.js';
 import * as messages from './messages.js';
-import { axisOf, integerOf, perAxis, shapeOf, sizeOf } from './sizes.js';
+import { axisOf, integerOf, perAxis, perSide, shapeOf, sizeOf } from './sizes.js';
 import { type ArgumentValue, describe, list, logicalShape, number, POISON, type TensorValue, tensor, type Value } from './values.js';
 
 function tensorArgument(e: Elaborator, args: Bound, name: string): TensorValue | undefined {
@@ -137,6 +137,27 @@ export function reversed(e: Elaborator, args: Bound): Value {
   return tensor(axes.length === 0 ? x.node : e.builder.reverse(x.node, axes), x.batched);
 }
 
+/** `slice(x, 0, 1, 4)` is `x[1:4]` along the axis that is named; every `step`-th of them. */
+export function sliceAlong(e: Elaborator, args: Bound): Value {
+  const x = tensorArgument(e, args, 'x');
+  if (!x) return POISON;
+  const shape = logicalShape(x);
+  const axis = axisOf(e, args.value('axis'), shape.length, args.span('axis'));
+  const from = integerOf(e, args.value('from'), args.span('from'));
+  const to = integerOf(e, args.value('to'), args.span('to'));
+  const every = integerOf(e, args.optional('step') ?? number(1), args.span('step'));
+  if (axis === undefined || from === undefined || to === undefined || every === undefined) return POISON;
+  const length = shape[axis];
+  const first = Math.max(0, from < 0 ? from + length : from);
+  const last = Math.min(length, to < 0 ? to + length : to);
+  if (first >= last || every < 1) return e.fail(args.call.span, messages.emptySlice(from, to, length));
+  const lead = x.batched ? 1 : 0;
+  const at = <T>(whole: readonly T[], value: T): T[] => whole.map((v, i) => (i === axis + lead ? value : v));
+  const zeros = x.node.shape.map(() => 0);
+  const ones = x.node.shape.map(() => 1);
+  return tensor(e.builder.slice(x.node, at(zeros, first), at(x.node.shape, last), at(ones, every)), x.batched);
+}
+
 /** `pad(x, [0, 1, 1], [0, 1, 1])`: zeros before and after each axis. */
 export function padded(e: Elaborator, args: Bound): Value {
   const x = tensorArgument(e, args, 'x');
@@ -229,7 +250,7 @@ export function convolve(e: Elaborator, args: Bound): Value {
   const stride = numbers('stride', 1);
   const dilation = numbers('dilation', 1);
   const inputDilation = numbers('input_dilation', 1);
-  const padding = paddings(e, args, n);
+  const padding = perSide(e, args.optional('padding') ?? number(0), n, args.span('padding'));
   const groups = integerOf(e, args.optional('groups') ?? number(1), args.span('groups'));
   if (!stride || !dilation || !inputDilation || !padding || groups === undefined) return POISON;
   if ([...stride, ...dilation, ...inputDilation, groups].some((v) => v < 1)) return wrong('stride, dilation and groups are at least 1');
@@ -254,20 +275,4 @@ export function convolve(e: Elaborator, args: Bound): Value {
   );
   const batched = x.batched || w.batched;
   return tensor(g.reshape(y, [...(batched ? [e.evaluation.batch] : []), sw[0], ...size]), batched);
-}
-
-function paddings(e: Elaborator, args: Bound, n: number): [number, number][] | undefined {
-  const value = args.optional('padding') ?? number(0);
-  const items = value.kind === 'list' ? value.items : new Array<Value>(n).fill(value);
-  if (items.length !== n) {
-    e.fail(args.span('padding'), messages.notASize(`${describe(value)} where ${n} numbers are wanted`));
-    return undefined;
-  }
-  const result: [number, number][] = [];
-  for (const item of items) {
-    const pair = perAxis(e, item, 2, args.span('padding'));
-    if (!pair) return undefined;
-    result.push([pair[0], pair[1]]);
-  }
-  return result;
 }

@@ -180,6 +180,16 @@ export const emptySlice = (from: number, to: number, length: number): Problem =>
   code: 'GAN3006',
   message: `the slice ${from}:${to} of an axis of length ${length} is empty`,
 });
+export const groupsOfBatch = (size: number, rows: number): Problem => ({
+  code: 'GAN3020',
+  message: `a batch of ${rows} does not divide into groups of ${size}`,
+  help: 'take a group that divides the batch',
+});
+export const uncounted = (what: string): Problem => ({
+  code: 'GAN3021',
+  message: `how many values there are is not known of ${what}`,
+  help: 'name the number, or pass a field of type class[10] or tokens[9, words: 32]',
+});
 export const tooManyIndices = (given: number, shape: Shape): Problem => ({
   code: 'GAN3007',
   message: `${plural(given, 'index')} for a value of shape ${shown(shape)}`,

@@ -5,7 +5,8 @@ import { safeNorm } from '../graph/norm.js';
 import { asFloat, toTensor } from './arithmetic.js';
 import type { Bound } from './builtins.js';
 import type { Elaborator } from './elaborator.js';
-import { axisOf } from './sizes.js';
+import * as messages from './messages.js';
+import { axisOf, sizeOf } from './sizes.js';
 import { bool, logicalShape, NONE, number, POISON, type TensorValue, tensor, type Value } from './values.js';
 
 type Reduce = (e: Elaborator, node: Node, axes: readonly number[]) => Node;
@@ -99,4 +100,25 @@ function reduceTensor(e: Elaborator, name: string, t: TensorValue, args: Bound):
   if (keep.kind !== 'bool' || !keep.value) return tensor(reduced, batched);
   const shape = node.shape.flatMap((length, i) => (axes.has(i) ? (t.batched && i === 0 ? [] : [1]) : [length]));
   return tensor(e.builder.reshape(reduced, shape), batched);
+}
+
+/**
+ * `mean_in_groups(x, 4)`: for each example the mean over its group of four (`none`: the whole batch). Example i is in one with those whose
+ * numbers differ from i by multiples of batch / size, as in Karras et al. 2018.
+ */
+export function meanInGroups(e: Elaborator, args: Bound): Value {
+  const x = toTensor(e, args.value('x'), args.span('x'));
+  if (!x) return POISON;
+  const node = asFloat(e, x.node);
+  if (!x.batched) return tensor(node, false);
+  const [rows, ...rest] = node.shape;
+  const wanted = args.value('size').kind === 'none' ? rows : sizeOf(e, args.value('size'), args.span('size'));
+  if (wanted === undefined) return POISON;
+  // A batch smaller than the group, as in sampling, is one group.
+  const size = Math.min(wanted, rows);
+  if (rows % size !== 0) return e.fail(args.span('size'), messages.groupsOfBatch(size, rows));
+  const g = e.builder;
+  const groups = mean(e, g.reshape(node, [size, rows / size, ...rest]), [0]);
+  const wide = g.broadcastTo(g.reshape(groups, [1, rows / size, ...rest]), [size, rows / size, ...rest]);
+  return tensor(g.reshape(wide, node.shape), true);
 }

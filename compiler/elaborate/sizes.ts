@@ -59,6 +59,23 @@ export function perAxis(e: Elaborator, value: Value, rank: number, span: Span): 
   return numbers;
 }
 
+/** Two numbers for each of `n` axes, before and after it: a number for all, or for each axis a number or a pair. */
+export function perSide(e: Elaborator, value: Value, n: number, span: Span): [number, number][] | undefined {
+  if (value.kind === 'poison') return undefined;
+  const items = value.kind === 'list' ? value.items : new Array<Value>(n).fill(value);
+  if (items.length !== n) {
+    e.fail(span, messages.notASize(`${describe(value)} where ${n} numbers are wanted`));
+    return undefined;
+  }
+  const result: [number, number][] = [];
+  for (const item of items) {
+    const pair = perAxis(e, item, 2, span);
+    if (!pair) return undefined;
+    result.push([pair[0], pair[1]]);
+  }
+  return result;
+}
+
 /** An axis of a value of that rank, counted without the batch; negative from the end. */
 export function axisOf(e: Elaborator, value: Value, rank: number, span: Span): number | undefined {
   const axis = integerOf(e, value, span);
