@@ -6,7 +6,7 @@ import { drawPath, uniformNode } from './draw.js';
 import type { Elaborator } from './elaborator.js';
 import * as messages from './messages.js';
 import { axisOf, integerOf, perAxis, perSide, shapeOf, sizeOf } from './sizes.js';
-import { type ArgumentValue, describe, list, logicalShape, number, POISON, type TensorValue, tensor, type Value } from './values.js';
+import { type ArgumentValue, list, logicalShape, number, POISON, type TensorValue, tensor, type Value } from './values.js';
 
 function tensorArgument(e: Elaborator, args: Bound, name: string): TensorValue | undefined {
   return toTensor(e, args.value(name), args.span(name));

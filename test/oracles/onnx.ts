@@ -1,6 +1,5 @@
 /** ONNX's operators in the words of the language. */
 import { type Answer, axisFrom, type Call, each, Inexpressible, literal, numbers, type Operator, reshaped, type Table } from './call.js';
-import { tanhGelu } from './opinfo.js';
 import * as text from './text.js';
 
 const rankOf = (call: Call, index = 0): number => call.shape(index).length;
@@ -329,7 +328,7 @@ export const onnxTable: Table = {
   Softsign: unary((x) => `${x} / (1 + abs(${x}))`),
   Mish: unary((x) => `${x} * tanh(softplus(${x}))`),
   Swish: unary((x, call) => `${x} * sigmoid(${literal(call.attribute('alpha', 1))} * ${x})`),
-  Gelu: unary((x, call) => (call.attribute('approximate', 'none') === 'tanh' ? tanhGelu(x) : `gelu(${x})`)),
+  Gelu: unary((x, call) => `${call.attribute('approximate', 'none') === 'tanh' ? 'gelu_tanh' : 'gelu'}(${x})`),
   LeakyRelu: unary((x, call) => `leaky_relu(${x}, slope: ${literal(call.attribute('alpha', 0.01))})`),
   Elu: unary((x, call) => `elu(${x}, alpha: ${literal(call.attribute('alpha', 1))})`),
   ThresholdedRelu: unary((x, call) => `where(${x} > ${literal(call.attribute('alpha', 1))}, ${x}, 0)`),

@@ -101,12 +101,14 @@ export const viewed: Operator = (call) => {
 
 export const padded: Operator = (call) => {
   const { input, pad, mode, value } = call.bind('input', 'pad', 'mode', 'value');
-  if (string(mode, 'constant') !== 'constant') throw new Inexpressible(`no padding of mode ${mode}`);
   const ends = numbers(pad);
   const shape = call.shape(0);
   // Pairs from the last axis on.
   const around = shape.map((_, i): [number, number] => [ends[2 * (shape.length - 1 - i)] ?? 0, ends[2 * (shape.length - 1 - i) + 1] ?? 0]);
-  return text.padded(call, call.operand(input), shape, around, literal(scalar(value, 0)));
+  const how = string(mode, 'constant');
+  if (how === 'constant' && ends.some((n) => n < 0)) return text.padded(call, call.operand(input), shape, around, literal(scalar(value, 0)));
+  const axes = shape.map((_, i) => i);
+  return text.extended(call.operand(input), around, axes, how, literal(scalar(value, 0)));
 };
 
 export const triangle =

@@ -3,6 +3,23 @@
 import { axisFrom, type Call, each, listText, literal, numbers, type Operator, reshaped, type Table, tensorIndex } from './call.js';
 import type { Argument } from './case.js';
 import { flag, indexOf, optional, rankOf, scalar, string } from './opinfo-arguments.js';
+import {
+  adaptivePool,
+  attention,
+  averagePool,
+  cumulated,
+  folded,
+  gathered,
+  groupNorm,
+  instanceNorm,
+  interpolated,
+  layerNorm,
+  maxPool,
+  multiplied,
+  responseNorm,
+  shuffled,
+  unfolded,
+} from './opinfo-layers.js';
 import { crossEntropyOf, crossEntropyOfLogits, divergence, huber, likelihood, loss, smooth } from './opinfo-losses.js';
 import { chunked, expanded, listed, narrowed, padded, permuted, rolled, stacked, transposed, triangle, unsqueezed, viewed } from './opinfo-movement.js';
 import * as text from './text.js';
@@ -112,10 +129,7 @@ const batchNorm: Operator = (call) => {
 
 const gated: Operator = (call) => {
   const { input, dim } = call.bind('input', 'dim');
-  const axis = axisFrom(scalar(dim, -1), rankOf(call));
-  const half = call.shape(0)[axis] / 2;
-  const x = call.operand(input);
-  return `${text.sliced(x, axis, 0, half)} * sigmoid(${text.sliced(x, axis, half, 2 * half)})`;
+  return `glu(${call.operand(input)}, axis: ${scalar(dim, -1)})`;
 };
 
 const vectorNorm: Operator = (call) => {
@@ -131,7 +145,9 @@ function order(value: Argument | undefined, otherwise: number): number {
 const normalized: Operator = (call) => {
   const { input, p, dim, eps } = call.bind('input', 'p', 'dim', 'eps');
   const x = call.operand(input);
-  return `${x} / max(${text.vectorNorm(x, order(p, 2), rankOf(call), [scalar(dim, 1)], true)}, ${scalar(eps, 1e-12)})`;
+  const axis = scalar(dim, 1);
+  if (order(p, 2) === 2 && rankOf(call) > 0) return `normalize(${x}, axes: ${axis}, eps: ${scalar(eps, 1e-12)})`;
+  return `${x} / max(${text.vectorNorm(x, order(p, 2), rankOf(call), [axis], true)}, ${scalar(eps, 1e-12)})`;
 };
 
 const cosine: Operator = (call) => {
@@ -143,8 +159,7 @@ const cosine: Operator = (call) => {
     Math.max(call.shape(0)[rankOf(call, 0) - rank + i] ?? 1, call.shape(1)[rankOf(call, 1) - rank + i] ?? 1),
   );
   const [u, v] = [a, b].map((x) => call.let(`expand(${x}, ${listText(shape)})`));
-  const length = (x: string): string => `max(norm(${x}, axis: ${axis}), ${scalar(eps, 1e-8)})`;
-  return `sum(${u} * ${v}, axis: ${axis}) / (${length(u)} * ${length(v)})`;
+  return `cosine_similarity(${u}, ${v}, axis: ${axis}, eps: ${scalar(eps, 1e-8)})`;
 };
 
 const softplus: Operator = (call) => {
@@ -168,12 +183,16 @@ const prelu: Operator = (call) => {
 const gelu: Operator = (call) => {
   const { input, approximate } = call.bind('input', 'approximate');
   const x = call.operand(input);
-  return approximate === 'tanh' ? tanhGelu(x) : `gelu(${x})`;
+  return `${approximate === 'tanh' ? 'gelu_tanh' : 'gelu'}(${x})`;
 };
 
-export function tanhGelu(x: string): string {
-  return `0.5 * ${x} * (1 + tanh(${Math.sqrt(2 / Math.PI)} * (${x} + 0.044715 * ${x} * ${x} * ${x})))`;
-}
+/** f(input, a number), by the block of that name. */
+const withNumber =
+  (block: string, name: string, otherwise: number): Operator =>
+  (call) => {
+    const bound = call.bind('input', name, 'inplace');
+    return `${block}(${call.operand(bound.input)}, ${literal(scalar(bound[name], otherwise))})`;
+  };
 
 const clamped: Operator = (call) => {
   const { input, min, max } = call.bind('input', 'min', 'max');
@@ -232,6 +251,9 @@ export const opinfoTable: Table = {
   amax: reduction((x, rank, axes, keep) => text.reduce('max', x, rank, axes, keep)),
   amin: reduction((x, rank, axes, keep) => text.reduce('min', x, rank, axes, keep)),
   logsumexp: reduction((x, rank, axes, keep, call) => text.logSumExp(call, x, rank, axes, keep)),
+  prod: multiplied,
+  cumsum: cumulated,
+  gather: gathered,
   std: variance(true),
   var: variance(false),
   'linalg.vector_norm': vectorNorm,
@@ -263,17 +285,17 @@ export const opinfoTable: Table = {
   tril: triangle(false),
   triu: triangle(true),
   'nn.functional.relu': unary((x) => `relu(${x})`),
-  'nn.functional.relu6': unary((x) => text.clamp(x, '0', '6')),
+  'nn.functional.relu6': unary((x) => `relu6(${x})`),
   'nn.functional.silu': unary((x) => `silu(${x})`),
-  'nn.functional.mish': unary((x) => `${x} * tanh(softplus(${x}))`),
-  'nn.functional.softsign': unary((x) => `${x} / (1 + abs(${x}))`),
-  'nn.functional.tanhshrink': unary((x) => `${x} - tanh(${x})`),
-  'nn.functional.logsigmoid': unary((x) => `log(sigmoid(${x}))`),
-  'nn.functional.hardsigmoid': unary((x) => `${text.clamp(`${x} + 3`, '0', '6')} / 6`),
-  'nn.functional.hardswish': unary((x) => `${x} * ${text.clamp(`${x} + 3`, '0', '6')} / 6`),
+  'nn.functional.mish': unary((x) => `mish(${x})`),
+  'nn.functional.softsign': unary((x) => `softsign(${x})`),
+  'nn.functional.tanhshrink': unary((x) => `tanhshrink(${x})`),
+  'nn.functional.logsigmoid': unary((x) => `log_sigmoid(${x})`),
+  'nn.functional.hardsigmoid': unary((x) => `hard_sigmoid(${x})`),
+  'nn.functional.hardswish': unary((x) => `hard_swish(${x})`),
   'nn.functional.hardtanh': (call) => {
     const { input, min_val, max_val } = call.bind('input', 'min_val', 'max_val', 'inplace');
-    return text.clamp(call.operand(input), literal(scalar(min_val, -1)), literal(scalar(max_val, 1)));
+    return `hardtanh(${call.operand(input)}, low: ${literal(scalar(min_val, -1))}, high: ${literal(scalar(max_val, 1))})`;
   },
   'nn.functional.leaky_relu': (call) => {
     const { input, negative_slope } = call.bind('input', 'negative_slope', 'inplace');
@@ -282,6 +304,14 @@ export const opinfoTable: Table = {
   'nn.functional.elu': (call) => {
     const { input, alpha } = call.bind('input', 'alpha', 'inplace');
     return `elu(${call.operand(input)}, alpha: ${literal(scalar(alpha, 1))})`;
+  },
+  'nn.functional.selu': unary((x) => `selu(${x})`),
+  'nn.functional.celu': withNumber('celu', 'alpha', 1),
+  'nn.functional.softshrink': withNumber('softshrink', 'lambd', 0.5),
+  'nn.functional.hardshrink': withNumber('hardshrink', 'lambd', 0.5),
+  'nn.functional.threshold': (call) => {
+    const { input, threshold, value } = call.bind('input', 'threshold', 'value', 'inplace');
+    return `threshold(${call.operand(input)}, edge: ${literal(scalar(threshold, 0))}, value: ${literal(scalar(value, 0))})`;
   },
   'nn.functional.gelu': gelu,
   'nn.functional.glu': gated,
@@ -298,6 +328,30 @@ export const opinfoTable: Table = {
   'nn.functional.conv_transpose2d': transposedConvolution,
   'nn.functional.conv_transpose3d': transposedConvolution,
   'nn.functional.batch_norm': batchNorm,
+  'nn.functional.layer_norm': layerNorm,
+  'nn.functional.group_norm': groupNorm,
+  'nn.functional.instance_norm': instanceNorm,
+  'nn.functional.local_response_norm': responseNorm,
+  'nn.functional.avg_pool1d': averagePool,
+  'nn.functional.avg_pool2d': averagePool,
+  'nn.functional.avg_pool3d': averagePool,
+  'nn.functional.max_pool1d': maxPool,
+  'nn.functional.max_pool2d': maxPool,
+  'nn.functional.max_pool3d': maxPool,
+  'nn.functional.adaptive_avg_pool1d': adaptivePool('adaptive_average_pool'),
+  'nn.functional.adaptive_avg_pool2d': adaptivePool('adaptive_average_pool'),
+  'nn.functional.adaptive_avg_pool3d': adaptivePool('adaptive_average_pool'),
+  'nn.functional.adaptive_max_pool1d': adaptivePool('adaptive_max_pool'),
+  'nn.functional.adaptive_max_pool2d': adaptivePool('adaptive_max_pool'),
+  'nn.functional.adaptive_max_pool3d': adaptivePool('adaptive_max_pool'),
+  'nn.functional.interpolate': interpolated(),
+  'nn.functional.upsample_bilinear': interpolated({ mode: 'bilinear', align: true }),
+  'nn.functional.upsample_nearest': interpolated({ mode: 'nearest', align: false }),
+  'nn.functional.pixel_shuffle': shuffled('pixel_shuffle', 'upscale_factor'),
+  'nn.functional.pixel_unshuffle': shuffled('pixel_unshuffle', 'downscale_factor'),
+  'nn.functional.unfold': unfolded,
+  'nn.functional.fold': folded,
+  'nn.functional._scaled_dot_product_attention': attention,
   'nn.functional.pad': padded,
   'nn.functional.normalize': normalized,
   'nn.functional.cosine_similarity': cosine,

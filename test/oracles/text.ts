@@ -110,6 +110,43 @@ export function padded(call: Call, x: string, shape: readonly number[], around: 
   return `pad(${inside} - ${value}, ${side(0)}, ${side(1)}) + ${value}`;
 }
 
+interface PoolNumbers {
+  readonly kernel: readonly number[];
+  /** The kernel's, where there is none. */
+  readonly stride?: readonly number[];
+  /** As the language writes it. */
+  readonly padding: string;
+  readonly dilation?: readonly number[];
+  readonly ceil: boolean;
+  /** Further arguments, each with a comma before it. */
+  readonly more?: string;
+}
+
+export function pool(block: string, x: string, { kernel, stride, padding, dilation, ceil, more = '' }: PoolNumbers): string {
+  const strides = stride ? `, stride: ${listText(stride)}` : '';
+  const spread = dilation ? `, dilation: ${listText(dilation)}` : '';
+  return `${block}(${x}, ${listText(kernel)}${strides}, padding: ${padding}${spread}, ceil: ${ceil}${more})`;
+}
+
+/** The product over axes, all of them where none are named. */
+export function productOver(call: Call, x: string, shape: readonly number[], axes: readonly number[] | undefined, keep: boolean): string {
+  if (shape.length === 0) return x;
+  const named = axes && axes.length > 0 ? axes.map((a) => (a < 0 ? a + shape.length : a)) : shape.map((_, i) => i);
+  let result = x;
+  for (const axis of [...named].sort((a, b) => b - a)) result = call.let(`product_along(${result}, axis: ${axis})`);
+  return keep
+    ? reshaped(
+        result,
+        shape.map((length, i) => (named.includes(i) ? 1 : length)),
+      )
+    : result;
+}
+
+/** A padding mode other than zeros, [before, after] for each of the named axes. */
+export function extended(x: string, around: readonly (readonly [number, number])[], axes: readonly number[], mode: string, value = '0'): string {
+  return `extend(${x}, ${listText(around)}, mode: "${mode}", value: ${value}, axes: ${listText(axes)})`;
+}
+
 export interface ConvNumbers {
   readonly stride: readonly number[];
   /** Before and after each axis. */
