@@ -1,5 +1,9 @@
 /** ONNX's operators in the words of the language. */
 import { type Answer, axisFrom, type Call, each, Inexpressible, literal, numbers, type Operator, reshaped, type Table } from './call.js';
+import { attention } from './onnx-attention.js';
+import { halves, layerTable, pairs, windowPadding } from './onnx-layers.js';
+import { adagrad, adam, momentum } from './onnx-optimizers.js';
+import { resized } from './onnx-resize.js';
 import * as text from './text.js';
 
 const rankOf = (call: Call, index = 0): number => call.shape(index).length;
@@ -58,12 +62,6 @@ const clipped: Operator = (call) => {
   return text.clamp(call.x(0), end('min', 1), end('max', 2));
 };
 
-/** `pads` is all the befores, then all the afters. */
-function pairs(pads: readonly number[]): [number, number][] {
-  const n = pads.length / 2;
-  return Array.from({ length: n }, (_, i) => [pads[i], pads[i + n]]);
-}
-
 function convNumbers(call: Call): text.ConvNumbers & { kernel: number[] } {
   const kernel = call.shape(1).slice(2);
   const n = kernel.length;
@@ -72,23 +70,9 @@ function convNumbers(call: Call): text.ConvNumbers & { kernel: number[] } {
   return { kernel, stride, dilation, groups: call.attribute('group', 1), padding: pairs(numbers(call.attribute('pads', new Array<number>(2 * n).fill(0)))) };
 }
 
-/** Half of the padding at each end, the odd one at the end (`SAME_UPPER`) or the beginning. */
-function halves(total: number, upper: boolean): [number, number] {
-  const less = Math.floor(total / 2);
-  return upper ? [less, total - less] : [total - less, less];
-}
-
 const convolution: Operator = (call) => {
   const given = convNumbers(call);
-  const automatic = call.attribute('auto_pad', 'NOTSET');
-  const space = call.shape(0).slice(2);
-  const padding = automatic.startsWith('SAME')
-    ? space.map((length, i) => {
-        const outputs = Math.ceil(length / given.stride[i]);
-        const total = (outputs - 1) * given.stride[i] + given.dilation[i] * (given.kernel[i] - 1) + 1 - length;
-        return halves(Math.max(0, total), automatic === 'SAME_UPPER');
-      })
-    : given.padding;
+  const padding = windowPadding(call, given.kernel, given.stride, given.dilation);
   return text.conv(call, { x: 0, weight: 1, bias: call.has(2) ? 2 : undefined }, { ...given, padding });
 };
 
@@ -122,17 +106,6 @@ const product: Operator = (call) => {
   const turned = (index: number, flag: string): string => (call.attribute(flag, 0) === 1 ? `permute(${call.x(index)}, 1, 0)` : call.x(index));
   const y = `${literal(call.attribute('alpha', 1))} * matmul(${turned(0, 'transA')}, ${turned(1, 'transB')})`;
   return call.has(2) ? `${y} + ${literal(call.attribute('beta', 1))} * ${call.x(2)}` : y;
-};
-
-const padded: Operator = (call) => {
-  const mode = call.attribute('mode', 'constant');
-  if (mode !== 'constant') throw new Inexpressible(`no padding of mode ${mode}`);
-  const rank = rankOf(call);
-  const given = pairs(call.has(1) ? call.values(1) : numbers(call.attribute('pads', call.attribute('paddings', []))));
-  const axes = call.has(3) ? call.values(3).map((a) => axisFrom(a, rank)) : given.map((_, i) => i);
-  const around = call.shape(0).map((_, i): [number, number] => given[axes.indexOf(i)] ?? [0, 0]);
-  const value = call.has(2) ? call.values(2)[0] : call.attribute('value', 0);
-  return text.padded(call, call.x(0), call.shape(0), around, literal(value));
 };
 
 const sliced: Operator = (call) => {
@@ -284,13 +257,10 @@ const prelu: Operator = (call) => {
 
 const scaled: Operator = (call) => {
   const [alpha, gamma] = [call.attribute('alpha', 1.6732632423543772), call.attribute('gamma', 1.0507009873554805)];
-  return `${literal(gamma)} * elu(${call.x(0)}, alpha: ${literal(alpha)})`;
+  return `selu(${call.x(0)}, alpha: ${literal(alpha)}, scale: ${literal(gamma)})`;
 };
 
-const celu: Operator = (call) => {
-  const alpha = literal(call.attribute('alpha', 1));
-  return `max(${call.x(0)}, 0) + ${alpha} * expm1(min(x0, 0) / ${alpha})`;
-};
+const celu: Operator = (call) => `celu(${call.x(0)}, alpha: ${literal(call.attribute('alpha', 1))})`;
 
 const shrunk: Operator = (call) => {
   const [bias, edge] = [literal(call.attribute('bias', 0)), literal(call.attribute('lambd', 0.5))];
@@ -325,15 +295,15 @@ export const onnxTable: Table = {
   Sigmoid: unary((x) => `sigmoid(${x})`),
   Relu: unary((x) => `relu(${x})`),
   Softplus: unary((x) => `softplus(${x})`),
-  Softsign: unary((x) => `${x} / (1 + abs(${x}))`),
-  Mish: unary((x) => `${x} * tanh(softplus(${x}))`),
-  Swish: unary((x, call) => `${x} * sigmoid(${literal(call.attribute('alpha', 1))} * ${x})`),
+  Softsign: unary((x) => `softsign(${x})`),
+  Mish: unary((x) => `mish(${x})`),
+  Swish: unary((x, call) => `swish(${x}, beta: ${literal(call.attribute('alpha', 1))})`),
   Gelu: unary((x, call) => `${call.attribute('approximate', 'none') === 'tanh' ? 'gelu_tanh' : 'gelu'}(${x})`),
   LeakyRelu: unary((x, call) => `leaky_relu(${x}, slope: ${literal(call.attribute('alpha', 0.01))})`),
   Elu: unary((x, call) => `elu(${x}, alpha: ${literal(call.attribute('alpha', 1))})`),
-  ThresholdedRelu: unary((x, call) => `where(${x} > ${literal(call.attribute('alpha', 1))}, ${x}, 0)`),
-  HardSigmoid: unary((x, call) => text.clamp(`${literal(call.attribute('alpha', 0.2))} * ${x} + ${literal(call.attribute('beta', 0.5))}`, '0', '1')),
-  HardSwish: unary((x) => `${x} * ${text.clamp(`${x} / 6 + 0.5`, '0', '1')}`),
+  ThresholdedRelu: unary((x, call) => `threshold(${x}, edge: ${literal(call.attribute('alpha', 1))})`),
+  HardSigmoid: unary((x, call) => `hard_sigmoid(${x}, slope: ${literal(call.attribute('alpha', 0.2))}, offset: ${literal(call.attribute('beta', 0.5))})`),
+  HardSwish: unary((x) => `hard_swish(${x})`),
   Selu: scaled,
   Celu: celu,
   Shrink: shrunk,
@@ -397,7 +367,6 @@ export const onnxTable: Table = {
     ),
   Split: split,
   Slice: sliced,
-  Pad: padded,
   Reshape: viewed,
   Flatten: flattened,
   Squeeze: squeezed,
@@ -407,4 +376,10 @@ export const onnxTable: Table = {
   Transpose: transposed,
   Trilu: (call) => text.triangle(call.x(0), call.shape(0), call.has(1) ? call.values(1)[0] : 0, call.attribute('upper', 1) === 1),
   OneHot: oneHot,
+  Resize: resized,
+  Attention: attention,
+  Adagrad: adagrad,
+  Adam: adam,
+  Momentum: momentum,
+  ...layerTable,
 };
