@@ -1,6 +1,6 @@
 /** PyTorch's losses. */
 
-import { type Call, Inexpressible, type Operator, tensorIndex } from './call.js';
+import { type Call, Inexpressible, literal, type Operator, type Table, tensorIndex } from './call.js';
 import type { Argument } from './case.js';
 import { flag, indexOf, scalar, string } from './opinfo-arguments.js';
 import * as text from './text.js';
@@ -63,3 +63,41 @@ export const smooth: Operator = loss((x, t, call, { beta }) => {
   const a = call.let(`abs(${x} - ${t})`);
   return b === 0 ? a : `where(${a} < ${b}, ${0.5 / b} * ${a} ^ 2, ${a} - ${0.5 * b})`;
 }, 'beta');
+
+/** A loss of two inputs and a target of 1 or -1. */
+const ofPair =
+  (a: string, b: string, form: (a: string, b: string, t: string, call: Call, bound: Readonly<Record<string, Argument | undefined>>) => string): Operator =>
+  (call) => {
+    const bound = call.bind(a, b, 'target', 'margin', 'reduction');
+    return text.reduced(form(call.operand(bound[a]), call.operand(bound[b]), call.operand(bound.target), call, bound), string(bound.reduction, 'mean'));
+  };
+
+export const furtherLosses: Table = {
+  'nn.functional.soft_margin_loss': loss((x, t) => `softplus(-${t} * ${x})`),
+  'nn.functional.hinge_embedding_loss': loss((x, t, _, { margin }) => `where(${t} == 1, ${x}, max(0, ${literal(scalar(margin, 1))} - ${x}))`, 'margin'),
+  'nn.functional.margin_ranking_loss': ofPair('input1', 'input2', (a, b, t, _, { margin }) => {
+    return `max(0, -${t} * (${a} - ${b}) + ${literal(scalar(margin, 0))})`;
+  }),
+  'nn.functional.cosine_embedding_loss': ofPair('input1', 'input2', (a, b, t, call, { margin }) => {
+    const rank = call.shape(0).length;
+    // PyTorch adds to the squares, where the language holds the lengths up.
+    const length = (x: string): string => `(sum(${x} ^ 2, axis: ${rank - 1}) + 1e-12)`;
+    const alike = call.let(`sum(${a} * ${b}, axis: ${rank - 1}) / sqrt(${length(a)} * ${length(b)})`);
+    return `where(${t} == 1, 1 - ${alike}, max(0, ${alike} - ${literal(scalar(margin, 0))}))`;
+  }),
+  'nn.functional.gaussian_nll_loss': (call) => {
+    const bound = call.bind('input', 'target', 'var', 'full', 'eps', 'reduction');
+    const variance = call.let(`max(${call.operand(bound.var)}, ${literal(scalar(bound.eps, 1e-6))})`);
+    const constant = flag(bound.full) ? ` + ${0.5 * Math.log(2 * Math.PI)}` : '';
+    const each = `(0.5 * (log(${variance}) + (${call.operand(bound.input)} - ${call.operand(bound.target)}) ^ 2 / ${variance})${constant})`;
+    return text.reduced(each, string(bound.reduction, 'mean'));
+  },
+  'nn.functional.multilabel_soft_margin_loss': (call) => {
+    const bound = call.bind('input', 'target', 'weight', 'reduction');
+    const [x, t] = [call.operand(bound.input), call.operand(bound.target)];
+    const weight = tensorIndex(bound.weight);
+    const each = `(${t} * softplus(-${x}) + (1 - ${t}) * softplus(${x}))`;
+    const last = call.shape(0).length - 1;
+    return text.reduced(`mean(${weight === undefined ? each : `${call.x(weight)} * ${each}`}, axis: ${last})`, string(bound.reduction, 'mean'));
+  },
+};

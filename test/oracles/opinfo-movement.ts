@@ -1,6 +1,6 @@
 /** PyTorch's calls that rearrange a tensor. */
 
-import { axisFrom, type Call, Inexpressible, listText, literal, numbers, type Operator, reshaped, tensorIndex } from './call.js';
+import { axisFrom, type Call, Inexpressible, listText, literal, numbers, type Operator, reshaped, type Table, tensorIndex } from './call.js';
 import type { Argument } from './case.js';
 import { optional, rankOf, scalar, string } from './opinfo-arguments.js';
 import * as text from './text.js';
@@ -117,3 +117,44 @@ export const triangle =
     const { input, diagonal } = call.bind('input', 'diagonal');
     return text.triangle(call.operand(input), call.shape(0), scalar(diagonal, 0), upper);
   };
+
+const squeezed: Operator = (call) => {
+  const { input, dim } = call.bind('input', 'dim');
+  const shape = call.shape(0);
+  const named = optional(dim)?.map((a) => axisFrom(a, shape.length));
+  return reshaped(
+    call.operand(input),
+    shape.filter((length, i) => length !== 1 || (named !== undefined && !named.includes(i))),
+  );
+};
+
+const selected: Operator = (call) => {
+  const { input, dim, index } = call.bind('input', 'dim', 'index');
+  return `${call.operand(input)}[${':, '.repeat(axisFrom(scalar(dim, 0), rankOf(call)))}${scalar(index, 0)}]`;
+};
+
+/** As its result, which is known to be the same numbers in the same order. */
+const reshapedTo: Operator = (call) => {
+  const [input] = call.subject.dialect.format === 'opinfo-grads/1' ? call.subject.dialect.args : [];
+  return reshaped(call.operand(input), call.subject.outputs[0]?.shape ?? []);
+};
+
+const flipped =
+  (axis: number): Operator =>
+  (call) =>
+    `reverse(${call.operand(call.bind('input').input)}, axis: ${axis})`;
+
+export const furtherMovement: Table = {
+  squeeze: squeezed,
+  select: selected,
+  flatten: reshapedTo,
+  unflatten: reshapedTo,
+  ravel: reshapedTo,
+  reshape_as: reshapedTo,
+  view_as: reshapedTo,
+  broadcast_to: expanded,
+  swapaxes: transposed,
+  swapdims: transposed,
+  fliplr: flipped(1),
+  flipud: flipped(0),
+};

@@ -2,6 +2,7 @@
 
 import { axisFrom, type Call, each, listText, literal, numbers, type Operator, reshaped, type Table, tensorIndex } from './call.js';
 import type { Argument } from './case.js';
+import { algebraTable } from './opinfo-algebra.js';
 import { flag, indexOf, optional, rankOf, scalar, string } from './opinfo-arguments.js';
 import {
   adaptivePool,
@@ -20,8 +21,22 @@ import {
   shuffled,
   unfolded,
 } from './opinfo-layers.js';
-import { crossEntropyOf, crossEntropyOfLogits, divergence, huber, likelihood, loss, smooth } from './opinfo-losses.js';
-import { chunked, expanded, listed, narrowed, padded, permuted, rolled, stacked, transposed, triangle, unsqueezed, viewed } from './opinfo-movement.js';
+import { crossEntropyOf, crossEntropyOfLogits, divergence, furtherLosses, huber, likelihood, loss, smooth } from './opinfo-losses.js';
+import {
+  chunked,
+  expanded,
+  furtherMovement,
+  listed,
+  narrowed,
+  padded,
+  permuted,
+  rolled,
+  stacked,
+  transposed,
+  triangle,
+  unsqueezed,
+  viewed,
+} from './opinfo-movement.js';
 import * as text from './text.js';
 
 /** f(input). */
@@ -364,4 +379,7 @@ export const opinfoTable: Table = {
   'nn.functional.l1_loss': loss((x, t) => `abs(${x} - ${t})`),
   'nn.functional.huber_loss': huber,
   'nn.functional.smooth_l1_loss': smooth,
+  ...algebraTable,
+  ...furtherLosses,
+  ...furtherMovement,
 };
