@@ -1,6 +1,6 @@
 /** Draws: `normal(...)` and `uniform(...)` as values, noise declarations, and the initialisers right of `~`. */
 import type { Span } from '../../grammar/source.js';
-import { type Node, type Shape, size } from '../graph/node.js';
+import { type Node, type Shape, size, topological } from '../graph/node.js';
 import { callBlock } from './call.js';
 import type { Elaborator } from './elaborator.js';
 import * as messages from './messages.js';
@@ -62,12 +62,25 @@ export function makeDraw(e: Elaborator, draw: DrawValue): Value {
   return draw.made;
 }
 
+/** What a node is before the first call: the variables that it reads are their own first values. */
+function atStart(e: Elaborator, top: Node): Node {
+  const known = new Map<Node, Node>();
+  for (const node of topological([top])) {
+    const first = node.operation.op === 'variable' ? e.declared.get(node.operation.name)?.initial : undefined;
+    const inputs = node.inputs.map((input) => known.get(input) as Node);
+    const same = inputs.every((input, i) => input === node.inputs[i]);
+    known.set(node, first ?? (same ? node : e.builder.make(node.operation, inputs, { shape: node.shape, dtype: node.dtype })));
+  }
+  return known.get(top) as Node;
+}
+
 /** The first value of a variable: `initial` is a distribution (`~`) or a plain value (`=`), evaluated by the caller. */
 export function initialNode(e: Elaborator, variable: string, shape: Shape, initial: Value, drawn: boolean, span: Span): Node | undefined {
   if (!drawn) {
     const value = e.force(initial);
     if (value.kind === 'poison') return undefined;
-    const node = value.kind === 'tensor' && !value.batched ? value.node : value.kind === 'number' ? e.builder.constant(value.value, shape) : undefined;
+    const node =
+      value.kind === 'tensor' && !value.batched ? atStart(e, value.node) : value.kind === 'number' ? e.builder.constant(value.value, shape) : undefined;
     if (!node) {
       e.fail(span, messages.notNumber(describe(value)));
       return undefined;

@@ -351,6 +351,16 @@ describe('is what its formula says', () => {
     expect(values(still.simulation, 'F.spectral_norm.weight_v')).toEqual(before);
   });
 
+  test('weight_norm: at first the weight itself', () => {
+    const { read, simulation } = result('  linear(x, 2, bias: false, weight: weight_norm)', [1, 0, 0], [3]);
+    const [a, b, c, d, e, f] = values(simulation, 'F.linear.weight');
+    for (const [i, length] of values(simulation, 'F.linear.weight_norm.weight_g').entries()) {
+      expect(length).toBeCloseTo(i === 0 ? Math.hypot(a, b, c) : Math.hypot(d, e, f), 9);
+    }
+    expect(read().data[0]).toBeCloseTo(a, 9);
+    expect(read().data[1]).toBeCloseTo(d, 9);
+  });
+
   test('embedding of ids, and one_hot', () => {
     const hot = output('  one_hot(x, 3)', [2, 0], [2]);
     expect(hot).toEqual([0, 0, 1, 1, 0, 0]);
