@@ -161,7 +161,13 @@ const product: Operator = (call) => {
   return text.productOver(call, call.x(0), call.shape(0), axes, call.attribute('keepdims', 1) === 1);
 };
 
+const standardized: Operator = (call) => {
+  const [x, axes] = [call.x(0), listText(numbers(call.attribute('axes', [0, 2, 3])))];
+  return `(${x} - mean(${x}, axes: ${axes}, keep: true)) / (sqrt(variance(${x}, axes: ${axes}, keep: true)) + 1e-9)`;
+};
+
 export const layerTable = {
+  MeanVarianceNormalization: standardized,
   AveragePool: pool('average_pool', (call) => `, count_padding: ${call.attribute('count_include_pad', 0) === 1}`),
   MaxPool: pool('max_pool'),
   LpPool: pool('lp_pool', (call) => `, p: ${call.attribute('p', 2)}`),
