@@ -1,5 +1,5 @@
 /**
- * From graph functions to a program: for each function prune, masks, transpose, split, fuse, kernels, memory, commands. The same module gives the same program.
+ * From graph functions to a program: for each function prune, masks, transpose, split, narrow, fuse, kernels, memory, commands. The same module gives the same program.
  */
 import { createHash } from 'node:crypto';
 import type { Module } from '../graph/module.js';
@@ -8,6 +8,7 @@ import type { GeneratedKernel } from '../kernels/kernel.js';
 import { type Command, PROGRAM_FORMAT, type Program, type ProgramKernel } from '../program/types.js';
 import { fuse } from '../rewrite/fuse.js';
 import { masks } from '../rewrite/masks.js';
+import { narrow } from '../rewrite/narrow.js';
 import { prune } from '../rewrite/prune.js';
 import { split } from '../rewrite/split.js';
 import { transpose } from '../rewrite/transpose.js';
@@ -80,7 +81,7 @@ export function lower(module: Module): Program {
     parameters: (words) => ({ buffer: parametersBuffer, ...parameters.add(words) }),
   };
   const planned = module.functions.map((given): PlannedEntry => {
-    const fn = split(transpose(masks(prune(given))));
+    const fn = narrow(split(transpose(masks(prune(given)))));
     verify(fn);
     const fused = fuse(fn, module.variables);
     verifyGroups(fn, fused);

@@ -5,6 +5,7 @@
 import { type GraphFunction, type Node, roots, size, topological, type Variable } from '../graph/node.js';
 import { affine } from '../kernels/affine.js';
 import { isElementwise } from '../kernels/naming.js';
+import { MAX_SOURCES } from './narrow.js';
 import { isZero, written } from './prune.js';
 
 /** One way from a unit to a unit that it reads. */
@@ -115,6 +116,28 @@ export class Units {
           if (!isMemory(base)) this.demanded.add(written(base));
         }
       }
+    }
+    this.demandWide();
+  }
+
+  /** Index maps that gather from many values are written to memory until every node reads few through them. */
+  private demandWide(): void {
+    /** What a node reads through index maps. */
+    const sources = new Map<Node, ReadonlySet<Node>>();
+    const inMemory = (node: Node): boolean => computes(node) || isMemory(node) || this.demanded.has(written(node));
+    const read = (node: Node): Set<Node> => new Set(node.inputs.flatMap((input) => (inMemory(input) ? [written(input)] : [...(sources.get(input) ?? [])])));
+    for (const node of this.nodes) {
+      if (kindOf(node) === 'pack') continue;
+      let found = read(node);
+      while (found.size > MAX_SOURCES) {
+        const widest = node.inputs
+          .filter((input) => !inMemory(input) && (sources.get(input)?.size ?? 0) > 1)
+          .sort((a, b) => (sources.get(b)?.size ?? 0) - (sources.get(a)?.size ?? 0))[0];
+        if (widest === undefined) break;
+        this.demanded.add(written(widest));
+        found = read(node);
+      }
+      sources.set(node, found);
     }
   }
 
