@@ -60,7 +60,7 @@ function unit(bits: number): number {
 }
 
 export interface ModeStatistics {
-  /** Modes with at least `enough` samples within 3 standard deviations. */
+  /** Modes with at least a tenth of an even share of the samples within 3 standard deviations. */
   readonly found: number;
   readonly modes: number;
   /** Share of samples within 3 standard deviations of their nearest mode. */
@@ -72,10 +72,11 @@ export interface ModeStatistics {
 
 /**
  * How well samples [n, 2] cover a mixture: the figures usual since VEEGAN and PacGAN. A sample is near a mode within 3 std of its centre (distance in the plane).
- * A mode is found with `enough` samples near it; by default 1, as those papers count.
+ * Those papers count a mode as found from its first sample; a stray one does not make a mode, so here it takes a tenth of an even share.
  */
-export function modeStatistics(mixture: Mixture, samples: ArrayLike<number>, enough = 1): ModeStatistics {
+export function modeStatistics(mixture: Mixture, samples: ArrayLike<number>): ModeStatistics {
   const n = Math.floor(samples.length / 2);
+  const enough = Math.max(1, n / mixture.centres.length / 10);
   const counts = new Array<number>(mixture.centres.length).fill(0);
   let near = 0;
   for (let i = 0; i < n; i++) {
