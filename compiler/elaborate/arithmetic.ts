@@ -4,6 +4,7 @@ import type { Span } from '../../grammar/source.js';
 import type { BinaryName, DType, Node, Shape, UnaryName } from '../graph/node.js';
 import type { Elaborator } from './elaborator.js';
 import * as messages from './messages.js';
+import { isListLength } from './sizes.js';
 import { bool, describe, list, logicalShape, type NumberValue, number, POISON, type TensorValue, tensor, type Value } from './values.js';
 
 /** Numpy's rule, aligned right; undefined where the shapes do not fit. */
@@ -92,6 +93,7 @@ export function binary(e: Elaborator, op: BinaryOp, leftValue: Value, rightValue
   if ((op === 'and' || op === 'or') && left.kind === 'bool' && right.kind === 'bool')
     return bool(op === 'and' ? left.value && right.value : left.value || right.value);
   if (op === '+' && left.kind === 'list' && right.kind === 'list') return list([...left.items, ...right.items]);
+  if (op === '*' && left.kind === 'list' && right.kind === 'number' && right.exact && !isListLength(e, right.value * left.items.length, span)) return POISON;
   if (op === '*' && left.kind === 'list' && right.kind === 'number' && right.exact) return list(Array.from({ length: right.value }, () => left.items).flat());
   for (const side of [left, right]) {
     if (side.kind !== 'tensor' && side.kind !== 'number' && side.kind !== 'bool' && side.kind !== 'list')

@@ -23,7 +23,7 @@ import {
 } from './layout.js';
 import * as messages from './messages.js';
 import { meanInGroups, reduction } from './reduce.js';
-import { axisOf, integerOf, perAxis, perSide } from './sizes.js';
+import { axisOf, integerOf, isListLength, perAxis, perSide } from './sizes.js';
 import { type ArgumentValue, describe, list, logicalShape, NONE, number, POISON, type Value } from './values.js';
 
 export interface BuiltinCall {
@@ -134,6 +134,7 @@ function range(e: Elaborator, args: Bound): Value {
   const second = args.optional('to') ? integerOf(e, args.value('to'), args.span('to')) : undefined;
   if (first === undefined || (args.optional('to') && second === undefined)) return POISON;
   const [from, to] = second === undefined ? [0, first] : [first, second];
+  if (!isListLength(e, to - from, args.call.span)) return POISON;
   return list(Array.from({ length: Math.max(0, to - from) }, (_, i) => number(from + i)));
 }
 

@@ -11,7 +11,7 @@ import { indexTensor } from './indexing.js';
 import * as messages from './messages.js';
 import { meanOfAll } from './reduce.js';
 import type { Scope } from './scope.js';
-import { integerOf, shapeOf } from './sizes.js';
+import { integerOf, isListLength, shapeOf } from './sizes.js';
 import { type ArgumentValue, bool, type CallableValue, describe, isCallable, list, NONE, number, POISON, show, tensor, type Value } from './values.js';
 
 /** What an expression is worth. Mistakes are reported, and give poison. */
@@ -162,7 +162,11 @@ export function run(e: Elaborator, body: Body, scope: Scope): Value {
   let poisoned = false;
   for (const statement of body.statements) {
     result = execute(e, statement, scope);
-    if (result.kind === 'poison') poisoned = true;
+    if (result.kind === 'poison') {
+      poisoned = true;
+      // What follows a requirement counts on it.
+      if (statement.kind === 'require') break;
+    }
   }
   e.frame.defaults = defaults;
   return poisoned && result.kind === 'none' ? POISON : result;
@@ -236,7 +240,7 @@ function loop(e: Elaborator, statement: ForStatement, scope: Scope): Value {
 function rangeItems(e: Elaborator, ends: readonly Value[], span: Span): Value[] {
   const from = integerOf(e, ends[0], span);
   const to = integerOf(e, ends[1], span);
-  if (from === undefined || to === undefined) return [];
+  if (from === undefined || to === undefined || !isListLength(e, to - from + 1, span)) return [];
   return Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => number(from + i));
 }
 

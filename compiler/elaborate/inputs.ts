@@ -67,7 +67,9 @@ function storageOf(type: FieldType): FieldRequest['storage'] {
 }
 
 function readOrigin(e: Elaborator, data: DataItem): { source: string; args: Record<string, number | boolean | string> } {
-  const { origin } = data;
+  // Absent where the text is wrong there, which has been said.
+  const origin = data.origin as typeof data.origin | undefined;
+  if (!origin) return { source: '', args: {} };
   const args: Record<string, number | boolean | string> = {};
   const source = origin.callee.kind === 'name' ? origin.callee.name : '';
   origin.args.forEach((argument, place) => {

@@ -370,3 +370,8 @@ export const unknownVariant = (name: string, known: readonly string[]): Problem 
   message: `this spec has no variant \`${name}\``,
   help: meant(name, known) ?? (known.length > 0 ? `its variants are ${names(known)}` : 'it declares none'),
 });
+export const tooLong = (length: number, most: number): Problem => ({
+  code: 'GAN2032',
+  message: `a list of ${length} elements is too long`,
+  help: `lists and loops are unrolled at compile time; the most is ${most}`,
+});

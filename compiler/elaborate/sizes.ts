@@ -45,7 +45,7 @@ export function shapeOf(e: Elaborator, value: Value, span: Span): number[] | und
 /** One number for each of `rank` axes: a list of that length, or a number for all. */
 export function perAxis(e: Elaborator, value: Value, rank: number, span: Span): number[] | undefined {
   if (value.kind === 'poison') return undefined;
-  const items = value.kind === 'list' ? value.items : new Array<Value>(rank).fill(value);
+  const items = value.kind === 'list' ? value.items : new Array<Value>(Math.max(0, rank)).fill(value);
   if (items.length !== rank) {
     e.fail(span, messages.notASize(`${describe(value)} where ${rank} numbers are wanted`));
     return undefined;
@@ -86,4 +86,13 @@ export function axisOf(e: Elaborator, value: Value, rank: number, span: Span): n
     return undefined;
   }
   return at;
+}
+
+const LONGEST_LIST = 10_000;
+
+/** False, with a message, for a list that nobody means: loops are unrolled. */
+export function isListLength(e: Elaborator, length: number, span: Span): boolean {
+  if (length <= LONGEST_LIST) return true;
+  e.fail(span, messages.tooLong(length, LONGEST_LIST));
+  return false;
 }
