@@ -7,8 +7,8 @@ import { type FieldLayout, type GeneratedKernel, type Group, MAX_STORAGE_BINDING
 import { generateReduce } from '../kernels/reduce.js';
 import type { Command, Entry, EntryInput, ProgramKernel } from '../program/types.js';
 import type { Fused } from '../rewrite/fuse.js';
-import { describe, PlanError } from './error.js';
-import { BINDING_ALIGNMENT, type Buffers, ELEMENT_BYTES, type Fields, MAX_BINDING, type Range, roundUp, storedBytes, type Variables } from './memory.js';
+import { describe, MAX_BINDING, PlanError, TooLargeError } from './error.js';
+import { BINDING_ALIGNMENT, type Buffers, ELEMENT_BYTES, type Fields, type Range, roundUp, storedBytes, type Variables } from './memory.js';
 import { type Copy, isLeafMemory, type Placement, place, readsOf } from './place.js';
 import type { Interval, ScratchPool } from './scratch.js';
 
@@ -151,9 +151,7 @@ export function planEntry(fn: GraphFunction, fused: Fused, shared: Shared): Plan
       const range = rangeOf(resource);
       if (range.size > MAX_BINDING) {
         const what = resource.kind === 'value' ? describe(resource.node) : resource.kind;
-        throw new PlanError(
-          `${what} takes ${(range.size / 1048576).toFixed(1)} MiB; a GPU is sure to bind ${MAX_BINDING / 1048576} MiB only: make the batch or the layer smaller`,
-        );
+        throw new TooLargeError(what, range.size, 'make the batch or the layer smaller');
       }
       return { buffer: range.buffer, offset: range.offset, size: range.size };
     });

@@ -1,9 +1,30 @@
 import type { Node } from '../graph/node.js';
 import { showType } from '../graph/primitive.js';
 
-/** A program that cannot be laid out: too big for a GPU's bindings, or variables that do not fit what reads and writes them. */
+/** A program that cannot be laid out: variables that do not fit what reads and writes them, or too much of them. */
 export class PlanError extends Error {
   override name = 'PlanError';
+}
+
+/** What every GPU is sure to bind at once, in bytes: the limit that WebGPU guarantees. */
+export const MAX_BINDING = 128 * 1024 * 1024;
+
+/** A spec asks for more than a GPU is sure to bind. Its fault, so it ends with the exit code of a wrong spec. */
+export class TooLargeError extends PlanError {
+  override name = 'TooLargeError';
+  readonly exitCode = 1;
+
+  constructor(
+    what: string,
+    bytes: number,
+    readonly mend: string,
+  ) {
+    super(`${what} takes ${mebibytes(bytes)}, and a GPU is sure to bind ${mebibytes(MAX_BINDING)} only`);
+  }
+}
+
+export function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }
 
 /** A node as messages name it: `f32[64, 100] of G.fc1 (matmul)`. */

@@ -22,3 +22,12 @@ test('a concat of eleven values, read three times', async () => {
   const sample = module.functions.find((fn) => fn.name === 'sample.g');
   if (sample) await check(sample, module.variables);
 });
+
+test('weights beyond what a GPU binds are refused, the largest by name', () => {
+  const { module } = compileSpec({
+    name: 'large.gan',
+    text: 'noise z: normal[2]\nnet G(z) { z |> linear(9000) |> linear(9000) }\ngame { G minimizes E[G(z)^2] }\ntrain { batch 2 steps 1\n G with sgd() }',
+  });
+  expect(module).toBeDefined();
+  if (module) expect(() => lower(module)).toThrow(/what G moves takes 309\.\d MiB/);
+});
