@@ -72,7 +72,7 @@ export function resolvedText(source: Source, options: SpecOptions): string {
 /** A spec that compiles, with its parents and the variant. */
 export function mergedSpec(source: Source, options: SpecOptions): Spec {
   const diagnostics = new Diagnostics();
-  return merge(parse(source, diagnostics), source, diagnostics, compileOptions(options));
+  return merge(parse(source, diagnostics), source, diagnostics, compileOptions(options)).spec;
 }
 
 function list(folder: string): string[] {

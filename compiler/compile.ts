@@ -58,7 +58,9 @@ function compile(
   build: (e: Elaborator, items: Items, identity: { name: string; hash: string }) => Module | undefined,
 ): Compiled {
   const diagnostics = new Diagnostics();
-  const spec = merge(parse(source, diagnostics), source, diagnostics, options);
+  const { spec, complete } = merge(parse(source, diagnostics), source, diagnostics, options);
+  // Without a parent every name of it would be a mistake of its own.
+  if (!complete) return { diagnostics: diagnostics.list };
   const { sources, scope } = loadPrelude();
   const e = new Elaborator(diagnostics, sources, scope);
   const items = readItems(e, spec, settings(e, options.set ?? {}));

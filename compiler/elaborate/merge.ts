@@ -10,10 +10,17 @@ interface MergeOptions {
   readonly resolve?: (path: string, from: Source) => Source;
 }
 
+export interface Merged {
+  readonly spec: Spec;
+  /** False where a parent or the variant is missing, which has been reported. */
+  readonly complete: boolean;
+}
+
 /** The spec with its parents below it and the chosen variant on top. */
-export function merge(spec: Spec, source: Source, diagnostics: Diagnostics, options: MergeOptions): Spec {
-  const whole = withParents(spec, source, diagnostics, options, new Set([source.name]));
-  if (options.variant === undefined) return whole;
+export function merge(spec: Spec, source: Source, diagnostics: Diagnostics, options: MergeOptions): Merged {
+  const missing: string[] = [];
+  const whole = withParents(spec, source, diagnostics, options, new Set([source.name]), missing);
+  if (options.variant === undefined) return { spec: whole, complete: missing.length === 0 };
   const variants = whole.items.filter((item): item is VariantItem => item.kind === 'variant');
   const chosen = variants.find((v) => v.name.text === options.variant);
   if (!chosen) {
@@ -26,7 +33,7 @@ export function merge(spec: Spec, source: Source, diagnostics: Diagnostics, opti
         variants.map((v) => v.name.text),
       ),
     );
-    return whole;
+    return { spec: whole, complete: false };
   }
   const values: HyperItem[] = chosen.values.map(({ name, value }) => ({ kind: 'hyper', span: name.span, name, value }));
   for (const value of values) {
@@ -40,10 +47,10 @@ export function merge(spec: Spec, source: Source, diagnostics: Diagnostics, opti
         ),
       );
   }
-  return { ...whole, items: overlay(whole.items, [...values, ...chosen.items]) };
+  return { spec: { ...whole, items: overlay(whole.items, [...values, ...chosen.items]) }, complete: missing.length === 0 };
 }
 
-function withParents(spec: Spec, source: Source, diagnostics: Diagnostics, options: MergeOptions, seen: ReadonlySet<string>): Spec {
+function withParents(spec: Spec, source: Source, diagnostics: Diagnostics, options: MergeOptions, seen: ReadonlySet<string>, missing: string[]): Spec {
   let items: readonly Item[] = [];
   for (const item of spec.items) {
     if (item.kind !== 'extends') continue;
@@ -54,13 +61,15 @@ function withParents(spec: Spec, source: Source, diagnostics: Diagnostics, optio
       parent = options.resolve(path, source);
     } catch (error) {
       report(diagnostics, item.path.span, messages.cannotRead(path, error instanceof Error ? error.message : String(error)));
+      missing.push(path);
       continue;
     }
     if (seen.has(parent.name)) {
       report(diagnostics, item.path.span, messages.extendsCircle(path));
+      missing.push(path);
       continue;
     }
-    items = overlay(items, withParents(parse(parent, diagnostics), parent, diagnostics, options, new Set([...seen, parent.name])).items);
+    items = overlay(items, withParents(parse(parent, diagnostics), parent, diagnostics, options, new Set([...seen, parent.name]), missing).items);
   }
   return {
     ...spec,
