@@ -1,8 +1,9 @@
-/** Penalties written with `grad`: their gradients by the weights, of second order, against finite differences of the interpreter. */
+/** Penalties written with `grad`: their gradients by the weights, of second order: the interpreter against finite differences, the GPU against it. */
 import { expect, test } from 'vitest';
 import { compileSpec } from '../../compiler/compile.js';
 import type { Tensor } from '../../compiler/graph/interpret.js';
 import { size } from '../../compiler/graph/node.js';
+import { check } from '../plan/support.js';
 import { Simulation } from './simulate.js';
 
 const linear = 'x |> flatten |> linear(6) as fc1 |> tanh |> linear(5) as fc2 |> silu |> linear(1) as fc3';
@@ -18,7 +19,7 @@ test.each([
   ['WGAN-GP, linear', linear, gp],
   ['WGAN-GP, convolution', conv, gp],
   ['WGAN-GP by hand, on a reshaped mix', linear, reshaped],
-])('%s', (_, net, lines) => {
+])('%s', async (_, net, lines) => {
   const text = `
 data d = tensors(path: "fed") { x: image[1, 4, 4] }
 noise z: normal[3]
@@ -59,4 +60,6 @@ train { batch 3 steps 1
     }
   }
   expect(checked).toBeGreaterThan(20);
+  const update = module.functions.find((f) => f.name === 'update.D');
+  if (update) await check(update, module.variables, { inputs: { 'D.x': x }, variables: Object.fromEntries(simulation.variables) });
 });
