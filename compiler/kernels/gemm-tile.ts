@@ -135,6 +135,8 @@ function within(e: Emitter, most: number, first: string, count: string): string 
 
 /** True where four neighbours of the anchor's last axis stay together in everything that the epilogue makes of them. */
 function quadsFollow(e: Emitter, anchor: Node): boolean {
+  // The tile's columns are the very last axis, which may be of length 1.
+  if (anchor.shape[anchor.shape.length - 1] % 4 !== 0) return false;
   const derived = new Set([anchor]);
   for (const node of innerNodes(e.kernel.group, e.kernel.site)) if (node.inputs.some((input) => derived.has(input))) derived.add(node);
   return [...derived].every(lanesWhole);

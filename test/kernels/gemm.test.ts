@@ -68,6 +68,7 @@ describe('matrix products', () => {
     await check('one column', product('nn', [1, 64, 257, 1], biasTanh), matmul, 257);
     await check('one column', product('nn', [1, 64, 256, 1]), matmul, 256);
     await check('one row', product('nn', [1, 1, 67, 130]), matmul, 67);
+    await check('one column of a transposed factor', product('tn', [1, 4, 2, 1]), matmul, 2);
     await check('one term', product('nn', [1, 33, 1, 70]), matmul, 1);
     await check('one of all', product('tt', [1, 1, 1, 1]), matmul, 1);
     await check('many columns, few rows', product('tn', [1, 3, 24, 300]), matmul, 24);
