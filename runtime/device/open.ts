@@ -4,6 +4,7 @@ import { advice } from './advice.js';
 import { GpuError } from './error.js';
 import { settle } from './settle.js';
 import { swiftshaderObstacle, withSwiftshader } from './swiftshader.js';
+import { systemHasVulkan } from './vulkan.js';
 
 /** WebGPU's constants, without writing to the global scope. */
 export const { GPUBufferUsage, GPUMapMode } = globals as { GPUBufferUsage: GPUBufferUsage; GPUMapMode: GPUMapMode };
@@ -206,7 +207,8 @@ export async function openDevice(options: DeviceOptions = {}): Promise<GpuDevice
       throw new GpuError('there is no lavapipe that WebGPU accepts', 'it needs Mesa 24 or later; Debian 12 ships 22.3', advice(undefined).join('; '));
     return finish(adapter);
   }
-  const adapter = await find();
+  const bundled = choice === undefined && !systemHasVulkan() && swiftshaderObstacle() === undefined;
+  const adapter = bundled ? undefined : await find();
   const kind = adapter && kindOf(adapter.info);
   if (choice === 'gpu') {
     if (!adapter || kind !== 'gpu') {

@@ -21,8 +21,8 @@ export interface RunOptions {
   readonly watch?: (stderr: string, kill: (signal: NodeJS.Signals) => void) => void;
 }
 
-/** What Dawn itself prints of lavapipe's limits. */
-const DRIVER = /^Warning: maxDynamic\w+ artificially reduced .*\n/gm;
+/** What Dawn itself prints, of lavapipe's limits or of a Vulkan that is not there. */
+const DRIVER = /^Warning: (?:maxDynamic\w+ artificially|vkCreateInstance|Couldn't load Vulkan).*\n(?: {4}at .*\n)*\n?/gm;
 
 /** `ganc` with arguments, through the launcher: it builds first where sources are newer. */
 export function ganc(args: readonly string[], options: RunOptions = {}): Promise<Result> {
