@@ -3,17 +3,17 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { TensorData } from '../../runtime/execute/tensor.js';
 import { readSafetensors, writeSafetensors } from '../../runtime/train/safetensors.js';
-import { readGolden } from './golden.js';
+import { type Golden, readGolden } from './golden.js';
 import { ganc, temporaryFolder } from './support.js';
 
-const golden = readGolden('1_mlp_bce');
+const mlp = readGolden('1_mlp_bce');
 const folder = temporaryFolder();
 
 const norm = (values: Iterable<number>) => Math.sqrt([...values].reduce((sum, v) => sum + v * v, 0));
 const difference = (a: ArrayLike<number>, b: ArrayLike<number>) => Array.from(a, (v, i) => v - b[i]);
 
 /** What golden calls by its own names, as --feed names it: player and field or draw. */
-function feed(): Map<string, TensorData> {
+function feed(golden: Golden): Map<string, TensorData> {
   const inputs = golden.tensors('in.');
   return new Map([
     ['D.x', inputs.get('real')],
@@ -22,12 +22,28 @@ function feed(): Map<string, TensorData> {
   ] as [string, TensorData][]);
 }
 
-test('50 steps through --init, --feed and --trace follow the float64 trajectory', async () => {
-  const [init, fed, traced] = ['init', 'feed', 'trace'].map((name) => join(folder, `${name}.safetensors`));
+test.each([
+  ['golden-mlp.gan', mlp],
+  ['golden-conv.gan', readGolden('3_conv_hinge')],
+])('%s: 50 steps through --init, --feed and --trace follow the float64 trajectory', async (file, golden) => {
+  const [init, fed, traced] = ['init', 'feed', 'trace'].map((name) => join(folder, `${file}-${name}.safetensors`));
   await writeSafetensors(init, golden.tensors('init.'));
-  await writeSafetensors(fed, feed());
-  const spec = join(import.meta.dirname, 'golden-mlp.gan');
-  const result = await ganc(['train', spec, '--init', init, '--feed', fed, '--trace', traced, '--trace-steps', '1,10,50', '--out', join(folder, 'run')]);
+  await writeSafetensors(fed, feed(golden));
+  const spec = join(import.meta.dirname, file);
+  const result = await ganc([
+    'train',
+    spec,
+    '--init',
+    init,
+    '--feed',
+    fed,
+    '--trace',
+    traced,
+    '--trace-steps',
+    '1,10,50',
+    '--out',
+    join(folder, `${file}-run`),
+  ]);
   expect(result.stderr).not.toContain('error');
   expect(result.code).toBe(0);
   const trace = await readSafetensors(traced);
@@ -75,7 +91,7 @@ test('50 steps through --init, --feed and --trace follow the float64 trajectory'
 
 test('a feed that lacks a draw, or is too short, is refused by name', async () => {
   const fed = join(folder, 'short.safetensors');
-  const tensors = feed();
+  const tensors = feed(mlp);
   tensors.delete('G.z');
   await writeSafetensors(fed, tensors);
   const spec = join(import.meta.dirname, 'golden-mlp.gan');
