@@ -38,6 +38,8 @@ export interface Evaluation {
   readonly readFrom?: (variable: string) => string;
   /** Names that the host feeds instead: `D.x`, `D.z`, `D.e`. */
   readonly fed: ReadonlySet<string>;
+  /** In an update: which periods of `every` are due. */
+  readonly periods?: Periods;
 }
 
 export function evaluation(prefix: string, options: Partial<Evaluation> & { batch: number; training: boolean }): Evaluation {

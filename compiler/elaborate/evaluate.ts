@@ -7,6 +7,7 @@ import { binary, elementwise, toTensor } from './arithmetic.js';
 import { call } from './call.js';
 import { initialNode } from './draw.js';
 import type { Declared, Elaborator } from './elaborator.js';
+import { evaluateEvery, isEvery } from './every.js';
 import { indexTensor } from './indexing.js';
 import * as messages from './messages.js';
 import { meanOfAll } from './reduce.js';
@@ -60,6 +61,7 @@ function evaluateKind(e: Elaborator, expr: Expr, scope: Scope): Value {
     case 'range':
       return list([evaluate(e, expr.from, scope), evaluate(e, expr.to, scope)]);
     case 'call': {
+      if (isEvery(expr, scope)) return evaluateEvery(e, expr, scope);
       const callee = evaluate(e, expr.callee, scope);
       return invoke(e, callee, argumentValues(e, expr.args, scope), expr.span, expr.callee.span, expr.alias?.text);
     }

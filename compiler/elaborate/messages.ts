@@ -375,3 +375,61 @@ export const tooLong = (length: number, most: number): Problem => ({
   message: `a list of ${length} elements is too long`,
   help: `lists and loops are unrolled at compile time; the most is ${most}`,
 });
+export const everyOutside = (): Problem => ({
+  code: 'GAN4030',
+  message: '`every` counts the updates of a player, and this is not part of an objective',
+  label: 'no update here',
+  help: 'write it in the game, in a line with `minimizes` or `maximizes`, or in what such a line reads',
+});
+export const settingTwice = (name: string): Problem => ({ code: 'GAN4031', message: `\`train\` says \`${name}\` twice`, label: 'said before' });
+export const phasesTooLong = (phases: number, steps: number): Problem => ({
+  code: 'GAN4032',
+  message: `the phases have ${phases} steps, and the whole training ${steps}`,
+  label: 'too long',
+  help: `\`steps\` counts those of the phases too: write \`steps ${phases}\` or more`,
+});
+export const nothingAfterPhases = (phases: number, steps: number): Problem => ({
+  code: 'GAN4033',
+  message: `the phases end after ${phases} of ${steps} steps, and then no player moves`,
+  help: `write \`steps ${phases}\`, or the players' lines for the rest`,
+});
+export const notInPhase = (what: string): Problem => ({
+  code: 'GAN4034',
+  message: `a phase lists the players that move, and this is ${what}`,
+  help: 'as in `phase warm steps 500 { D with adam(lr: 2e-4) }`',
+});
+export const accumulateShared = (name: string): Problem => ({
+  code: 'GAN4035',
+  message: `\`shared ${name}\` is evaluated once a step, and \`accumulate\` wants several batches in a step`,
+  help: 'leave one of the two out',
+});
+export const idleUpdates = (player: string): Problem => ({
+  code: 'GAN4036',
+  message: `the objective of ${player} is nothing but \`every\`, so in most updates there is nothing to move`,
+  help: 'take a term out of `every`, or let the player move less often',
+});
+
+// ---------------------------------------------------------------- fields
+
+export const maskShape = (mask: Shape, value: Shape, reduced: Shape): Problem => ({
+  code: 'GAN3030',
+  message: `a mask of shape ${shown(mask)} does not fit a value of shape ${shown(value)}`,
+  help: `it has the lengths of the axes that are reduced, ${shown(reduced)}, or goes with every element`,
+});
+export const notAField = (what: string, fields: readonly string[]): Problem => ({
+  code: 'GAN4050',
+  message: `\`mismatch\` takes fields of the data, and this is ${what}`,
+  label: 'not a field',
+  help: fields.length > 0 ? `the fields are ${names(fields)}` : 'this spec has no data',
+});
+export const presentOfComputed = (field: string): Problem => ({
+  code: 'GAN4051',
+  message: `this is computed from \`${field}\`, which is optional, and is not the field itself`,
+  label: 'present or not?',
+  help: `write \`present(${field})\`, or hand that number over beside the value`,
+});
+export const absentShare = (share: number): Problem => ({
+  code: 'GAN4052',
+  message: `\`optional\` says in which share of the examples the field is absent, and this is ${share}`,
+  help: 'a number from 0 to below 1, such as `optional 0.2`',
+});

@@ -1,8 +1,11 @@
 /** Which names an expression reads. */
-import type { Expr } from '../../grammar/ast.js';
+import type { CallExpr, Expr } from '../../grammar/ast.js';
 
-/** Every name in a tree, once each, in order of appearance. */
-export function namesIn(tree: Expr | undefined): Set<string> {
+/** Says of a call whether its arguments rest in this evaluation. */
+export type Rests = (call: CallExpr) => boolean;
+
+/** Every name in a tree, once each, in order of appearance; not those in calls that rest. */
+export function namesIn(tree: Expr | undefined, rests?: Rests): Set<string> {
   const found = new Set<string>();
   const walk = (value: unknown): void => {
     if (Array.isArray(value)) {
@@ -10,6 +13,7 @@ export function namesIn(tree: Expr | undefined): Set<string> {
     } else if (value && typeof value === 'object') {
       const node = value as { kind?: string; name?: unknown };
       if (node.kind === 'name' && typeof node.name === 'string') found.add(node.name);
+      if (node.kind === 'call' && rests?.(value as CallExpr)) return;
       for (const [key, inner] of Object.entries(value)) if (key !== 'span') walk(inner);
     }
   };
@@ -18,13 +22,13 @@ export function namesIn(tree: Expr | undefined): Set<string> {
 }
 
 /** The names of `bindings` that `roots` need, directly or through other bindings. */
-export function needed(roots: Iterable<string>, bindings: ReadonlyMap<string, Expr>): Set<string> {
+export function needed(roots: Iterable<string>, bindings: ReadonlyMap<string, Expr>, rests?: Rests): Set<string> {
   const result = new Set<string>();
   const visit = (name: string): void => {
     const binding = bindings.get(name);
     if (!binding || result.has(name)) return;
     result.add(name);
-    for (const inner of namesIn(binding)) visit(inner);
+    for (const inner of namesIn(binding, rests)) visit(inner);
   };
   for (const root of roots) visit(root);
   return result;

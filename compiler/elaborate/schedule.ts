@@ -1,5 +1,5 @@
-/** The `train` block: batch, steps and the line of each player. */
-import type { CallExpr, TrainItem } from '../../grammar/ast.js';
+/** The `train` block: batch, steps, phases, and the line of each player. */
+import type { CallExpr, TrainItem, TrainLine } from '../../grammar/ast.js';
 import type { Span } from '../../grammar/source.js';
 import type { Elaborator } from './elaborator.js';
 import { evaluate } from './evaluate.js';
@@ -16,42 +16,88 @@ export interface UpdateLine {
   readonly average?: number;
 }
 
-export interface Schedule {
-  readonly batch: number;
+/** Steps in which only these lines run. */
+export interface Phase {
+  readonly name: string;
+  readonly span: Span;
   readonly steps: number;
   readonly updates: readonly UpdateLine[];
 }
 
-const settings = ['batch', 'steps'];
+export interface Schedule {
+  readonly batch: number;
+  /** All of them, those of the phases too. */
+  readonly steps: number;
+  /** Batches whose gradients are averaged for one update. */
+  readonly accumulate: number;
+  /** In the order in which they come, before the rest of the steps. */
+  readonly phases: readonly Phase[];
+  readonly updates: readonly UpdateLine[];
+}
+
+const settings = ['batch', 'steps', 'accumulate'];
 const options = ['times', 'average'];
 
 /** Reads the train block; reports what is missing or unknown. `batch` given here wins over the spec's. */
 export function readSchedule(e: Elaborator, item: TrainItem, batch?: number): Schedule | undefined {
   const values = new Map<string, number>();
   const updates: UpdateLine[] = [];
+  const phases: Phase[] = [];
   for (const line of item.lines) {
     if (line.kind === 'setting') {
       const value = evaluate(e, line.value, e.scope);
       if (!settings.includes(line.name.text)) e.fail(line.name.span, messages.unknownSetting(line.name.text, settings));
+      else if (values.has(line.name.text)) e.fail(line.name.span, messages.settingTwice(line.name.text));
       else {
         const n = sizeOf(e, value, line.value.span);
         if (n !== undefined) values.set(line.name.text, n);
       }
     } else if (line.kind === 'phase') {
-      e.fail(line.span, messages.unsupported('phases are not compiled by this version', 'train the phases one after another with `--init`'));
-    } else {
-      const update = readUpdate(e, line);
-      if (update) updates.push(update);
-    }
+      const first = phases.find((p) => p.name === line.name.text);
+      if (first) e.fail(line.name.span, messages.declaredTwice('phase', first.name, { message: 'first here', span: first.span }));
+      const phase = readPhase(e, line);
+      if (phase) phases.push(phase);
+    } else addUpdate(e, updates, readUpdate(e, line));
   }
   const size = batch ?? values.get('batch');
   const steps = values.get('steps');
   if (size === undefined) e.fail(item.span, messages.settingMissing('batch', 'batch 64'));
   if (steps === undefined) e.fail(item.span, messages.settingMissing('steps', 'steps 20000'));
-  return size === undefined || steps === undefined ? undefined : { batch: size, steps, updates };
+  if (size === undefined || steps === undefined) return undefined;
+  const inPhases = phases.reduce((n, p) => n + p.steps, 0);
+  if (phases.length > 0 && inPhases > steps) e.fail(phases[phases.length - 1].span, messages.phasesTooLong(inPhases, steps));
+  if (phases.length > 0 && updates.length === 0 && inPhases < steps) e.fail(item.span, messages.nothingAfterPhases(inPhases, steps));
+  return {
+    batch: size,
+    steps,
+    accumulate: values.get('accumulate') ?? 1,
+    phases: phases.map((phase) => ({ ...phase, updates: phase.updates.map((line) => averaged(line, updates)) })),
+    updates,
+  };
 }
 
-function readUpdate(e: Elaborator, line: Extract<TrainItem['lines'][number], { kind: 'update' }>): UpdateLine | undefined {
+function readPhase(e: Elaborator, line: Extract<TrainLine, { kind: 'phase' }>): Phase | undefined {
+  const steps = sizeOf(e, evaluate(e, line.steps, e.scope), line.steps.span);
+  const updates: UpdateLine[] = [];
+  for (const inner of line.lines) {
+    if (inner.kind === 'update') addUpdate(e, updates, readUpdate(e, inner));
+    else e.fail(inner.span, messages.notInPhase(inner.kind === 'phase' ? 'another phase' : `\`${inner.name.text}\``));
+  }
+  return steps === undefined ? undefined : { name: line.name.text, span: line.name.span, steps, updates };
+}
+
+/** A running average goes on through the phases, also where their lines do not speak of it. */
+function averaged(line: UpdateLine, updates: readonly UpdateLine[]): UpdateLine {
+  return { ...line, average: line.average ?? updates.find((u) => u.player === line.player)?.average };
+}
+
+function addUpdate(e: Elaborator, updates: UpdateLine[], line: UpdateLine | undefined): void {
+  if (!line) return;
+  if (updates.some((u) => u.player === line.player)) e.fail(line.span, messages.updatedTwice(line.player));
+  else updates.push(line);
+}
+
+function readUpdate(e: Elaborator, line: Extract<TrainLine, { kind: 'update' }>): UpdateLine | undefined {
   let times = 1;
   let average: number | undefined;
   for (const option of line.options) {

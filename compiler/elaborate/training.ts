@@ -1,8 +1,9 @@
 /** The training of a game: forward for every player, which finds all weights; then gradients and optimizers. */
 import { type GraphFunction, groupLayout, type Node, type Variable } from '../graph/node.js';
-import type { TrainPlan } from '../program/types.js';
+import type { TrainPlan, UpdateEntries, UpdatePlan } from '../program/types.js';
 import { type Carried, carry } from './carry.js';
 import { type Declared, type Elaborator, type Evaluation, evaluation, gameFrame } from './elaborator.js';
+import { dueTogether } from './every.js';
 import { type Game, owners } from './game.js';
 import { type Inputs, inputScope } from './inputs.js';
 import * as messages from './messages.js';
@@ -10,7 +11,7 @@ import { namesIn, needed } from './names.js';
 import type { Schedule, UpdateLine } from './schedule.js';
 import { Scope } from './scope.js';
 import type { Items } from './spec.js';
-import { averageName, backward, evaluateBindings, type Forward, flatAverageName, flatName, forward, type Shared } from './update.js';
+import { averageName, backward, evaluateBindings, type Forward, flatAverageName, flatGradientName, flatName, forward, type Shared } from './update.js';
 import type { TensorValue, Value } from './values.js';
 
 interface TrainingOptions {
@@ -22,7 +23,10 @@ export class Training {
   functions: GraphFunction[] = [];
   readonly variables: Variable[] = [];
   readonly averaged = new Set<string>();
-  private readonly forwards: { line: UpdateLine; forward: Forward }[] = [];
+  /** Of each player: a forward pass for every set of periods that can be due together, the largest first. */
+  private readonly forwards = new Map<string, { readonly periods: readonly number[]; readonly forward: Forward }[]>();
+  private updates: readonly UpdatePlan[] = [];
+  private phases: NonNullable<TrainPlan['phases']> = [];
   private shared?: Shared;
   private sharedBatch = false;
   private sharedFunction?: GraphFunction;
@@ -40,17 +44,8 @@ export class Training {
     const { e, game, schedule } = this;
     this.checkPlayers();
     const sharedEvaluation = this.evaluateShared();
-    const last = schedule.updates[schedule.updates.length - 1]?.player;
-    for (const line of schedule.updates) {
-      if (this.forwards.some((f) => f.line.player === line.player)) {
-        e.fail(line.span, messages.updatedTwice(line.player));
-        continue;
-      }
-      const reports = game.reports.filter((r) => (r.player?.text ?? last) === line.player);
-      const fresh = evaluation(line.player, { training: true, batch: schedule.batch, fed: this.options.fed });
-      const found = forward(e, game, this.inputs, line.player, fresh, reports, this.shared, this.sharedBatch ? 'shared' : undefined);
-      if (found) this.forwards.push({ line, forward: found });
-    }
+    const last = this.reporter();
+    for (const player of new Set(this.lines().map((line) => line.player))) this.evaluatePlayer(player, last);
     for (const report of game.reports) {
       if (report.player && !game.objectives.has(report.player.text))
         e.fail(report.player.span, messages.unknownPlayer(report.player.text, [...game.objectives.keys()]));
@@ -61,9 +56,36 @@ export class Training {
     if (this.shared && sharedEvaluation && !e.diagnostics.failed) this.cutShared(sharedEvaluation.advanced);
   }
 
-  private checkPlayers(): void {
+  /** The lines of all phases, and of the rest. */
+  private lines(): UpdateLine[] {
+    const { phases, updates } = this.schedule;
+    return [...phases.flatMap((p) => p.updates), ...updates];
+  }
+
+  /** A forward pass for each set of `every` that can be due together. The first has all of them due, and meets every period that there is. */
+  private evaluatePlayer(player: string, last: string | undefined): void {
     const { e, game, schedule } = this;
-    for (const line of schedule.updates) {
+    const reports = game.reports.filter((r) => (r.player?.text ?? last) === player);
+    const met = new Set<number>();
+    const pass = (due: (period: number) => boolean): Forward | undefined => {
+      const fresh = evaluation(player, { training: true, batch: schedule.batch, fed: this.options.fed, periods: { due, met } });
+      return forward(e, game, this.inputs, player, fresh, reports, this.shared, this.sharedBatch ? 'shared' : undefined);
+    };
+    const whole = pass(() => true);
+    if (!whole) return;
+    const [all, ...others] = dueTogether(met);
+    const passes = [{ periods: all, forward: whole }];
+    for (const periods of others) {
+      const found = pass((n) => periods.includes(n));
+      if (found) passes.push({ periods, forward: found });
+    }
+    this.forwards.set(player, passes);
+  }
+
+  private checkPlayers(): void {
+    const { e, game } = this;
+    const lines = this.lines();
+    for (const line of lines) {
       if (!game.objectives.has(line.player))
         e.fail(
           line.span,
@@ -73,7 +95,7 @@ export class Training {
         );
     }
     for (const [player, line] of game.objectives) {
-      if (!schedule.updates.some((u) => u.player === player)) e.fail(line.player.span, messages.neverTrained(player));
+      if (!lines.some((u) => u.player === player)) e.fail(line.player.span, messages.neverTrained(player));
     }
   }
 
@@ -89,8 +111,10 @@ export class Training {
 
   private evaluateShared(): Evaluation | undefined {
     const { e, game, inputs } = this;
-    const first = [...game.bindings.values()].filter((b) => b.shared).map((b) => b.name.text);
-    if (first.length === 0) return undefined;
+    const lines = [...game.bindings.values()].filter((b) => b.shared);
+    if (lines.length === 0) return undefined;
+    if (this.schedule.accumulate > 1) e.fail(lines[0].span, messages.accumulateShared(lines[0].name.text));
+    const first = lines.map((b) => b.name.text);
     const names = needed(first, game.values);
     const once = evaluation('shared', { training: true, batch: this.schedule.batch, fed: this.options.fed });
     const scope = e.within({ evaluation: once, frame: gameFrame('shared') }, () => {
@@ -113,25 +137,53 @@ export class Training {
     const owner = owners(
       e,
       game,
-      schedule.updates.map((u) => u.player),
+      this.lines().map((u) => u.player),
       new Set(this.items.nets.keys()),
       e.callers,
     );
     for (const net of withWeights) {
       if (!owner.has(net) && net !== 'game') {
         const item = this.items.nets.get(net)?.item;
-        e.fail(item?.name.span ?? schedule.updates[0].span, messages.noOwner(net, [...(e.callers.get(net) ?? [])]));
+        e.fail(item?.name.span ?? this.lines()[0].span, messages.noOwner(net, [...(e.callers.get(net) ?? [])]));
       }
     }
     if (e.diagnostics.failed) return;
-    for (const { line, forward: found } of this.forwards) {
-      const own = weights.filter((w) => owner.get(w.owner) === line.player);
-      const fn = backward(e, found, line, own, this.options.trace);
-      if (!fn) continue;
-      this.functions.push(fn);
-      this.group(line.player, own, line.average !== undefined);
-    }
+    const own = (player: string): Declared[] => weights.filter((w) => owner.get(w.owner) === player);
+    const compile = (line: UpdateLine, phase?: string): UpdatePlan | undefined => this.compileLine(line, own(line.player), phase);
+    this.updates = defined(schedule.updates.map((line) => compile(line)));
+    this.phases = schedule.phases.map(({ name, steps, updates }) => ({ name, steps, updates: defined(updates.map((line) => compile(line, name))) }));
+    for (const player of new Set(this.lines().map((line) => line.player)))
+      this.group(
+        player,
+        own(player),
+        this.lines().some((line) => line.player === player && line.average !== undefined),
+      );
     this.checkMoves(owner);
+  }
+
+  /** The entries of a line: one for each set of `every` that can be due. A line that computes what an earlier one does uses its entries. */
+  private compileLine(line: UpdateLine, weights: readonly Declared[], phase?: string): UpdatePlan | undefined {
+    const { accumulate } = this.schedule;
+    const compiled = (this.forwards.get(line.player) ?? []).map(({ periods, forward: found }): (UpdateEntries & { periods: readonly number[] }) | undefined => {
+      const name = [line.player, ...(phase === undefined ? [] : [`in_${phase}`]), ...(periods.length > 0 ? [`every_${periods.join('_')}`] : [])].join('.');
+      const made = backward(this.e, found, line, weights, { name, accumulate, trace: this.options.trace }).map((fn) => this.keep(fn));
+      const update = made.pop();
+      return update && { periods, entry: update.name, ...(made.length > 0 && { gradient: made[0].name }) };
+    });
+    const entries = defined(compiled);
+    const base = entries.find((variant) => variant.periods.length === 0) ?? entries[entries.length - 1];
+    if (!base) return undefined;
+    const every = entries.filter((variant) => variant.periods.length > 0);
+    const { player, times } = line;
+    return { player, entry: base.entry, ...(base.gradient !== undefined && { gradient: base.gradient }), times, ...(every.length > 0 && { every }) };
+  }
+
+  /** The function, or one before it that computes the same. */
+  private keep(fn: GraphFunction): GraphFunction {
+    const [kind] = fn.name.split('.');
+    const same = this.functions.find((other) => other.name.startsWith(`${kind}.`) && sameWork(other, fn));
+    if (!same) this.functions.push(fn);
+    return same ?? fn;
   }
 
   /** A player's weights, and their averages, in one flat buffer each. */
@@ -142,6 +194,7 @@ export class Training {
       this.variables.push({ name: flat, kind: 'flat', player, shape: [total], dtype: 'f32', group });
     };
     layout(`${player}.weights`, 'weight', (name) => name, flatName(player));
+    if (this.schedule.accumulate > 1) this.variables.push({ name: flatGradientName(player), kind: 'carry', player, shape: [total], dtype: 'f32' });
     if (!average) return;
     layout(`${player}.average`, 'average', averageName, flatAverageName(player));
     for (const w of weights) this.averaged.add(w.name);
@@ -155,15 +208,18 @@ export class Training {
       const line = game.bindings.get(name);
       if (!line) continue;
       const movers = new Set([...namesIn(line.value)].map((n) => owner.get(n)).filter((p): p is string => p !== undefined));
-      schedule.updates.forEach((update, place) => {
-        if (!movers.has(update.player)) return;
-        const usedBy = (player: string): boolean => {
-          const objective = game.objectives.get(player);
-          return objective !== undefined && (namesIn(objective.value).has(name) || needed(namesIn(objective.value), game.values).has(name));
-        };
-        if ((update.times > 1 && usedBy(update.player)) || schedule.updates.slice(place + 1).some((later) => usedBy(later.player)))
-          e.fail(line.span, messages.movedBeforeUse(name, update.player));
-      });
+      const usedBy = (player: string): boolean => {
+        const objective = game.objectives.get(player);
+        return objective !== undefined && (namesIn(objective.value).has(name) || needed(namesIn(objective.value), game.values).has(name));
+      };
+      for (const updates of [...schedule.phases.map((p) => p.updates), schedule.updates]) {
+        const wrong = updates.find(
+          ({ player, times }, place) => movers.has(player) && ((times > 1 && usedBy(player)) || updates.slice(place + 1).some((later) => usedBy(later.player))),
+        );
+        if (!wrong) continue;
+        e.fail(line.span, messages.movedBeforeUse(name, wrong.player));
+        break;
+      }
     }
   }
 
@@ -180,17 +236,36 @@ export class Training {
 
   plan(): TrainPlan {
     const { schedule, game } = this;
-    const last = schedule.updates[schedule.updates.length - 1]?.player ?? '';
     return {
       batch: schedule.batch,
       steps: schedule.steps,
       shared: this.sharedFunction && 'shared',
       init: 'init',
       sharedBatch: this.sharedBatch,
-      updates: schedule.updates.map((u) => ({ player: u.player, entry: `update.${u.player}`, times: u.times })),
-      reports: game.reports.map((r) => ({ name: r.name.text, player: r.player?.text ?? last })),
+      updates: this.updates,
+      ...(this.phases.length > 0 && { phases: this.phases }),
+      ...(schedule.accumulate > 1 && { accumulate: schedule.accumulate }),
+      reports: game.reports.map((r) => ({ name: r.name.text, player: r.player?.text ?? this.reporter() })),
     };
   }
+
+  /** The player whose updates read a report that names none: the last to move. */
+  private reporter(): string {
+    const { updates, phases } = this.schedule;
+    const lines = updates.length > 0 ? updates : (phases[phases.length - 1]?.updates ?? []);
+    return lines[lines.length - 1]?.player ?? '';
+  }
+}
+
+function defined<T>(list: readonly (T | undefined)[]): T[] {
+  return list.filter((item): item is T => item !== undefined);
+}
+
+/** Equal computations are the same nodes. */
+function sameWork(a: GraphFunction, b: GraphFunction): boolean {
+  const same = <T extends { readonly node: Node }>(x: readonly T[], y: readonly T[], key: keyof T): boolean =>
+    x.length === y.length && x.every((item, i) => item.node === y[i].node && item[key] === y[i][key]);
+  return same(a.outputs, b.outputs, 'name') && same(a.stores, b.stores, 'variable');
 }
 
 function tensorsOf(value: Value): TensorValue[] {

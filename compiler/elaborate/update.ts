@@ -1,15 +1,17 @@
 /** An update of a player: the game's template, evaluated for its objective alone, then the gradient and the optimizer. */
+import type { Expr } from '../../grammar/ast.js';
 import { derivative } from '../graph/derivative.js';
-import { type GraphFunction, groupLayout, type Node, topological } from '../graph/node.js';
+import { type GraphFunction, groupLayout, type Node, size, topological } from '../graph/node.js';
 import { asFloat } from './arithmetic.js';
 import { call } from './call.js';
 import { type Declared, type Elaborator, type Evaluation, gameFrame } from './elaborator.js';
 import { advance, evaluate, run } from './evaluate.js';
+import { resting } from './every.js';
 import type { Game } from './game.js';
 import type { Inputs } from './inputs.js';
 import { inputScope } from './inputs.js';
 import * as messages from './messages.js';
-import { namesIn, needed } from './names.js';
+import { namesIn, needed, type Rests } from './names.js';
 import type { UpdateLine } from './schedule.js';
 import type { Frame, Scope } from './scope.js';
 import { type ArgumentValue, describe, logicalShape, type TensorValue, tensor, type Value } from './values.js';
@@ -68,9 +70,10 @@ export function forward(
     if (shared) for (const name of shared.scope.names.keys()) scope.lazy.delete(name);
     const done = new Set<string>(shared?.names);
     declareGameStates(e, game, scope);
-    const names = needed(namesIn(line.value), game.values);
+    const rests = resting(e, scope);
+    const names = needed(namesIn(line.value, rests), game.values, rests);
     for (const state of game.advances)
-      if (gameStateNeeded(state.name.text, names, game, line.value)) for (const n of needed(namesIn(state.value), game.values)) if (!names.has(n)) names.add(n);
+      if (gameStateNeeded(state.name.text, names, game, line.value, rests)) for (const n of needed(namesIn(state.value), game.values)) names.add(n);
     evaluateBindings(e, game, names, scope, done);
     const value = e.within({ frame: named(frame, 'objective') }, () => e.force(evaluate(e, line.value, scope)));
     const parts = scalars(e, value, player, line.value.span);
@@ -96,9 +99,9 @@ export function forward(
 }
 
 /** A state of the game is needed where the objective, or a binding of it, reads it. */
-function gameStateNeeded(state: string, names: ReadonlySet<string>, game: Game, objective: Parameters<typeof namesIn>[0]): boolean {
-  if (namesIn(objective).has(state)) return true;
-  return [...names].some((name) => namesIn(game.values.get(name)).has(state));
+function gameStateNeeded(state: string, names: ReadonlySet<string>, game: Game, objective: Expr, rests: Rests): boolean {
+  if (namesIn(objective, rests).has(state)) return true;
+  return [...names].some((name) => namesIn(game.values.get(name), rests).has(state));
 }
 
 function declareGameStates(e: Elaborator, game: Game, scope: Scope): void {
@@ -135,16 +138,31 @@ function scalars(e: Elaborator, value: Value, player: string, span: Parameters<E
   }
 }
 
-/** The gradient of an update's objective, the optimizer over the player's flat weights, and all that the update writes. */
-export function backward(e: Elaborator, forwardPass: Forward, line: UpdateLine, weights: readonly Declared[], trace: boolean): GraphFunction | undefined {
-  const { player, loss, sign, evaluation } = forwardPass;
+/** How an update is compiled. */
+export interface Manner {
+  /** Names the functions: `update.<name>`, `gradient.<name>`. */
+  readonly name: string;
+  /** Batches whose gradients are averaged. */
+  readonly accumulate: number;
+  /** Also gives `grad.<weight>`. */
+  readonly trace: boolean;
+}
+
+/**
+ * The gradient of an update's objective, the optimizer over the player's flat weights, and all that the update writes. Where gradients are accumulated, a
+ * second function computes that of a batch and adds it to those before.
+ */
+export function backward(e: Elaborator, forwardPass: Forward, line: UpdateLine, weights: readonly Declared[], manner: Manner): GraphFunction[] {
+  const { player, loss, sign } = forwardPass;
+  // One forward pass serves several lines; what the optimizer advances is the line's own.
+  const evaluation: Evaluation = { ...forwardPass.evaluation, advanced: new Map(forwardPass.evaluation.advanced) };
   const g = e.builder;
   const reached = new Map<string, Node>();
   for (const node of topological([loss])) if (node.operation.op === 'variable') reached.set(node.operation.name, node);
   const moved = weights.filter((w) => reached.has(w.name));
   if (moved.length === 0) {
-    e.fail(line.span, messages.readsNothing(player));
-    return undefined;
+    e.fail(line.span, evaluation.periods && evaluation.periods.met.size > 0 ? messages.idleUpdates(player) : messages.readsNothing(player));
+    return [];
   }
   const gradients = derivative(
     g,
@@ -153,28 +171,42 @@ export function backward(e: Elaborator, forwardPass: Forward, line: UpdateLine, 
     moved.map((w) => reached.get(w.name) as Node),
   );
   const { offsets, total } = groupLayout(weights.map((w) => w.shape));
-  const packed = g.pack(
+  const own = g.pack(
     gradients,
     moved.map((w) => offsets[weights.indexOf(w)]),
     total,
   );
-  const flat = g.variable(flatName(player), [total], 'f32');
-  const frame: Frame = { ...gameFrame(player), net: player, optimizer: true };
-  const result = e.within({ evaluation, frame }, () => optimize(e, line, tensor(flat, false), tensor(packed, false)));
-  if (!result) return undefined;
-  const outputs = [
+  const numbers = [
     { name: 'loss', node: loss },
     ...forwardPass.fields.map((f) => ({ name: `loss.${f.name}`, node: f.node })),
     ...forwardPass.reports.map((r) => ({ name: `report.${r.name}`, node: r.node })),
   ];
+  const advanced = [...evaluation.advanced].map(([variable, node]) => ({ variable, node }));
+  const functions: GraphFunction[] = [];
+  let packed = own;
+  const cleared: { variable: string; node: Node }[] = [];
+  if (manner.accumulate > 1) {
+    const variable = flatGradientName(player);
+    const sum = g.binary('add', g.variable(variable, [total], 'f32'), own);
+    functions.push({ name: `gradient.${manner.name}`, outputs: numbers, stores: [{ variable, node: sum }, ...advanced] });
+    packed = g.binary('mul', sum, g.constant(1 / manner.accumulate, [total]));
+    cleared.push({ variable, node: g.constant(0, [total]) });
+  }
+  const flat = g.variable(flatName(player), [total], 'f32');
+  const frame: Frame = { ...gameFrame(player), net: player, optimizer: true };
+  const result = e.within({ evaluation, frame }, () => optimize(e, line, tensor(flat, false), tensor(packed, false)));
+  if (!result) return [];
+  const outputs = [...numbers];
   const finite = g.unary('finite', result.node);
   outputs.push({ name: 'nonfinite', node: g.sum(g.select(finite, g.constant(0, [total]), g.constant(1, [total])), [0]) });
-  // As the optimizer gets them: of what is minimized.
-  if (trace)
+  // As the optimizer gets them: of what is minimized, and averaged.
+  if (manner.trace)
     moved.forEach((w, i) => {
-      outputs.push({ name: `grad.${w.name}`, node: gradients[i] });
+      const at = offsets[weights.indexOf(w)];
+      const averaged = manner.accumulate > 1 ? g.reshape(g.slice(packed, [at], [at + size(w.shape)]), w.shape) : gradients[i];
+      outputs.push({ name: `grad.${w.name}`, node: averaged });
     });
-  const stores = [{ variable: flatName(player), node: result.node }];
+  const stores = [{ variable: flatName(player), node: result.node }, ...cleared];
   if (line.average !== undefined) {
     const old = g.variable(flatAverageName(player), [total], 'f32');
     const decay = g.constant(line.average, [total]);
@@ -184,7 +216,8 @@ export function backward(e: Elaborator, forwardPass: Forward, line: UpdateLine, 
     });
   }
   for (const [variable, node] of evaluation.advanced) stores.push({ variable, node });
-  return { name: `update.${player}`, outputs, stores };
+  functions.push({ name: `update.${manner.name}`, outputs, stores });
+  return functions;
 }
 
 function optimize(e: Elaborator, line: UpdateLine, weights: TensorValue, gradient: TensorValue): TensorValue | undefined {
@@ -213,6 +246,10 @@ export function flatName(player: string): string {
 }
 export function flatAverageName(player: string): string {
   return `flat.${player}.average`;
+}
+/** Sum of the gradients of an update's batches so far; zero between updates. */
+export function flatGradientName(player: string): string {
+  return `flat.${player}.gradient`;
 }
 export function averageName(weight: string): string {
   return `average.${weight}`;

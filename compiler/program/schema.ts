@@ -57,11 +57,23 @@ const copy = object({ kind: { const: 'copy' }, from: place, to: place, size: ind
 
 const command = { type: 'object', required: ['kind'], if: { properties: { kind: { const: 'copy' } } }, then: copy, else: dispatch };
 
+const entries = { entry: text, 'gradient?': text };
+const updates = list(
+  object({
+    player: text,
+    ...entries,
+    times: { type: 'integer', minimum: 1 },
+    'every?': list(object({ periods: { ...list({ type: 'integer', minimum: 1 }), minItems: 1 }, ...entries })),
+  }),
+);
+
 const train = object({
   batch: { type: 'integer', minimum: 1 },
   steps: index,
   'shared?': text,
-  updates: list(object({ player: text, entry: text, times: { type: 'integer', minimum: 1 } })),
+  updates,
+  'phases?': list(object({ name: text, steps: { type: 'integer', minimum: 1 }, updates })),
+  'accumulate?': { type: 'integer', minimum: 2 },
   init: text,
   reports: list(object({ name: text, player: text })),
   sharedBatch: { type: 'boolean' },

@@ -143,13 +143,33 @@ export type Command =
       readonly size: number;
     };
 
+/** A line of the schedule: updates of a player. The number of an update counts the player's updates over the whole training, from 0. */
+export interface UpdatePlan extends UpdateEntries {
+  readonly player: string;
+  /** Updates in a row. */
+  readonly times: number;
+  /** `every(n, e)`: the first of these whose periods all divide the update's number stands in for `entry`. */
+  readonly every?: readonly (UpdateEntries & { readonly periods: readonly number[] })[];
+}
+
+export interface UpdateEntries {
+  /** Computes the gradient and moves the weights. */
+  readonly entry: string;
+  /** Under `accumulate n`: runs n - 1 times before `entry`, each on a batch of its own, and leaves its gradient to it. */
+  readonly gradient?: string;
+}
+
 export interface TrainPlan {
   readonly batch: number;
   readonly steps: number;
   /** Runs first in every step where the game has shared bindings; its counter is the step. */
   readonly shared?: string;
-  /** In order; `entry` runs `times` in a row. The counter of an entry is the number of its player's updates so far. */
-  readonly updates: readonly { readonly player: string; readonly entry: string; readonly times: number }[];
+  /** In order. The counter of a call is the number of its player's batches so far: that of its updates, times `accumulate`. */
+  readonly updates: readonly UpdatePlan[];
+  /** Come first, one after another; in each these updates are a step, instead of `updates`. */
+  readonly phases?: readonly { readonly name: string; readonly steps: number; readonly updates: readonly UpdatePlan[] }[];
+  /** Batches of an update. Absent: 1. */
+  readonly accumulate?: number;
   /** Entry that fills all variables; counter 0. */
   readonly init: string;
   /** Output `loss` of an update entry is the objective as written; other outputs: `loss.<field>`, `report.<name>`, and `nonfinite`, how many of the new weights and gradients are NaN or infinite. */

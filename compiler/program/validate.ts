@@ -1,4 +1,5 @@
 /** What the schema cannot say: numbers name things that exist, and every slice lies inside of its buffer. */
+import { trainingEntries } from './schedule.js';
 import type { Program } from './types.js';
 
 /** The files of a program are missing, damaged, or of another version. */
@@ -98,6 +99,6 @@ export function checkProgram(program: Program): void {
   };
   entryNamed('the schedule', program.train?.init);
   entryNamed('the schedule', program.train?.shared);
-  for (const update of program.train?.updates ?? []) entryNamed('the schedule', update.entry);
+  for (const name of program.train ? trainingEntries(program.train) : []) entryNamed('the schedule', name);
   for (const sample of program.samples) entryNamed(`sample '${sample.name}'`, sample.entry);
 }

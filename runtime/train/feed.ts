@@ -1,4 +1,5 @@
 /** `--feed F.safetensors`: what data and draws would have given, by name and update: `D.x` is [updates of D, batch, ...]. */
+import { entriesOf } from '../../compiler/program/schedule.js';
 import type { EntryInput, Program, TrainPlan } from '../../compiler/program/types.js';
 import { suggest } from '../../grammar/suggest.js';
 import type { TensorData } from '../execute/tensor.js';
@@ -16,11 +17,11 @@ export interface Feed {
   at(entry: string, call: number, step: number): Readonly<Record<string, TensorData>>;
 }
 
-/** How often each entry of the training is called in a step. */
+/** How many batches of its player's a step has, for each entry of the training. */
 export function callsPerStep(plan: TrainPlan): Map<string, number> {
   const calls = new Map<string, number>();
   if (plan.shared !== undefined) calls.set(plan.shared, 1);
-  for (const { entry, times } of plan.updates) calls.set(entry, (calls.get(entry) ?? 0) + times);
+  for (const line of plan.updates) for (const entry of entriesOf(line)) calls.set(entry, (calls.get(entry) ?? 0) + line.times * (plan.accumulate ?? 1));
   return calls;
 }
 
@@ -75,6 +76,7 @@ export async function readFeed(path: string, program: Program, plan: TrainPlan):
     if (shortest === undefined || steps < shortest.steps) shortest = { name: input.name, steps };
     if (longest === undefined || steps > longest.steps) longest = { name: input.name, steps };
   }
+  if (plan.phases !== undefined) problems.push('its schedule has phases, whose updates cannot be fed');
   if (wanted.length === 0) problems.push('the program was compiled to read its data and to draw, not to be fed');
   if (problems.length === 0 && shortest !== undefined && longest !== undefined && shortest.steps !== longest.steps) {
     problems.push(`${shortest.name} has inputs for ${shortest.steps} steps, ${longest.name} for ${longest.steps}`);
@@ -107,7 +109,10 @@ function missing(name: string, each: string, given: Iterable<string>, names: Rea
 /** Data fields and noises that the updates still take from the data and the generator: a run is fed wholly, or it could not be repeated elsewhere. */
 function unfedInputs(program: Program, plan: TrainPlan): { name: string; each: number[] }[] {
   const unfed: { name: string; each: number[] }[] = [];
-  const entries = [...(plan.shared === undefined ? [] : [{ player: 'shared', entry: plan.shared }]), ...plan.updates];
+  const entries = [
+    ...(plan.shared === undefined ? [] : [{ player: 'shared', entry: plan.shared }]),
+    ...plan.updates.flatMap((line) => entriesOf(line).map((entry) => ({ player: line.player, entry }))),
+  ];
   for (const { player, entry } of entries) {
     for (const field of usedFields(program, [entry])) {
       unfed.push({

@@ -1,6 +1,7 @@
 /** Everything about a training that can be known, and refused, before any GPU is asked. */
 import { access, constants } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { trainingEntries } from '../../compiler/program/schedule.js';
 import type { Program, TrainPlan } from '../../compiler/program/types.js';
 import { type DataSet, loadData } from '../data/index.js';
 import type { TensorData } from '../execute/tensor.js';
@@ -71,9 +72,7 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
   const initPath = options.init === undefined ? undefined : resolve(options.init);
   const initial = initPath === undefined ? undefined : await readInitial(initPath, program);
 
-  const entries = [
-    ...new Set([plan.init, ...(plan.shared === undefined ? [] : [plan.shared]), ...plan.updates.map((u) => u.entry), ...program.samples.map((s) => s.entry)]),
-  ];
+  const entries = [...new Set([plan.init, ...trainingEntries(plan), ...program.samples.map((s) => s.entry)])];
   const fields = usedFields(program, entries);
   const needed = program.data !== undefined && (fields.length > 0 || readsRows(program, entries));
   const data = needed && program.data !== undefined ? await loadData(program.data, { seed, base, cache: options.cache }) : undefined;

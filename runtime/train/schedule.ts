@@ -1,4 +1,5 @@
 /** What a step is: which entries are called, with which counters, rows and tensors. A pure function of the plan, the seed and the step's counters. */
+import { callsOf, linesAt, linesOf } from '../../compiler/program/schedule.js';
 import type { Entry, Program, TrainPlan } from '../../compiler/program/types.js';
 import { rowsFor } from '../data/order.js';
 import type { Call } from '../execute/executor.js';
@@ -10,6 +11,8 @@ export interface PlannedCall extends Call {
   readonly player?: string;
   /** True for the player's last update of the step. */
   readonly last: boolean;
+  /** Of an update's batches, which one this is, and how many there are. */
+  readonly batch: { readonly index: number; readonly of: number };
 }
 
 export interface ScheduleOptions {
@@ -32,7 +35,7 @@ export class Schedule {
     private readonly plan: TrainPlan,
     private readonly options: ScheduleOptions,
   ) {
-    for (const { player } of plan.updates) this.counters.set(player, 0);
+    for (const { player } of linesOf(plan)) this.counters.set(player, 0);
   }
 
   /** Updates that each player has done. */
@@ -49,20 +52,25 @@ export class Schedule {
   step(step: number): PlannedCall[] {
     const { plan } = this;
     const calls: PlannedCall[] = [];
-    if (plan.shared !== undefined) calls.push(this.call(plan.shared, step, step, STEP, step, undefined, false));
+    if (plan.shared !== undefined) calls.push(this.call(plan.shared, step, step, { stream: STEP, number: step }));
     const lastOf = new Map<string, number>();
-    for (const { player, entry, times } of plan.updates) {
+    for (const line of linesAt(plan, step)) {
+      const { player, times } = line;
       for (let i = 0; i < times; i++) {
-        const counter = this.counters.get(player) as number;
-        this.counters.set(player, counter + 1);
-        lastOf.set(player, calls.length);
-        calls.push(this.call(entry, counter, step, plan.sharedBatch ? STEP : player, plan.sharedBatch ? step : counter, player, false));
+        const update = this.counters.get(player) as number;
+        this.counters.set(player, update + 1);
+        const batches = callsOf(plan, line, update);
+        batches.forEach(({ entry, counter }, index) => {
+          lastOf.set(player, calls.length);
+          const rows = plan.sharedBatch ? { stream: STEP, number: step } : { stream: player, number: counter };
+          calls.push({ ...this.call(entry, counter, step, rows), player, batch: { index, of: batches.length } });
+        });
       }
     }
     return calls.map((call, i) => (call.player !== undefined && lastOf.get(call.player) === i ? { ...call, last: true } : call));
   }
 
-  private call(name: string, counter: number, step: number, stream: string, update: number, player: string | undefined, last: boolean): PlannedCall {
+  private call(name: string, counter: number, step: number, { stream, number }: { stream: string; number: number }): PlannedCall {
     const entry = entryOf(this.program, name);
     const { seed, rows: count, overfit, feed } = this.options;
     const batch = rowsOf(entry);
@@ -70,10 +78,10 @@ export class Schedule {
       entry: name,
       counter,
       step,
-      rows: batch === undefined ? undefined : overfit === true ? rowsFor(seed, STEP, 0, batch, count) : rowsFor(seed, stream, update, batch, count),
+      rows: batch === undefined ? undefined : overfit === true ? rowsFor(seed, STEP, 0, batch, count) : rowsFor(seed, stream, number, batch, count),
       tensors: feed?.at(name, counter, step),
-      player,
-      last,
+      last: false,
+      batch: { index: 0, of: 1 },
     };
   }
 }

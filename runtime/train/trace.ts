@@ -5,6 +5,7 @@ import type { TensorData } from '../execute/tensor.js';
 import { RunError } from './errors.js';
 import { writeSafetensors } from './safetensors.js';
 import type { PlannedCall } from './schedule.js';
+import { readStep } from './watch.js';
 
 export class Trace {
   private readonly losses = new Map<string, number[]>();
@@ -46,13 +47,16 @@ export class Trace {
 
   /** Takes the results of one step. */
   record(calls: readonly PlannedCall[], results: readonly CallResult[]): void {
-    for (const [i, { player, counter, last }] of calls.entries()) {
-      if (player === undefined) continue;
-      const { outputs } = results[i];
-      append(this.losses, player, outputs.loss.data[0]);
-      for (const [name, tensor] of Object.entries(outputs)) {
-        if (last && name.startsWith('report.')) append(this.reports, name.slice('report.'.length), tensor.data[0]);
-        if (counter === 0 && name.startsWith('grad.')) this.tensors.set(`grad0.${name.slice('grad.'.length)}`, tensor);
+    for (const [i, { player, last, batch }] of calls.entries()) {
+      // Of an update of several batches: when it is whole.
+      if (player === undefined || batch.index < batch.of - 1) continue;
+      const update = [calls.slice(i - batch.index, i + 1), results.slice(i - batch.index, i + 1)] as const;
+      const { losses, reports } = readStep(...update);
+      append(this.losses, player, losses[player]);
+      if (last) for (const [name, value] of Object.entries(reports)) append(this.reports, name, value);
+      for (const [name, tensor] of Object.entries(results[i].outputs)) {
+        const key = `grad0.${name.slice('grad.'.length)}`;
+        if (name.startsWith('grad.') && !this.tensors.has(key)) this.tensors.set(key, tensor);
       }
     }
   }

@@ -18,18 +18,22 @@ export function readStep(calls: readonly PlannedCall[], results: readonly CallRe
   const parts: Record<string, number> = {};
   const reports: Record<string, number> = {};
   let diverged: StepNumbers['diverged'];
-  for (const [i, { player, last }] of calls.entries()) {
+  for (const [i, { player, batch }] of calls.entries()) {
     if (player === undefined) continue;
+    // The mean over the batches of an update; later updates take the place of earlier ones.
+    const note = (into: Record<string, number>, name: string, value: number): void => {
+      into[name] = (batch.index === 0 ? 0 : (into[name] ?? 0)) + value / batch.of;
+    };
     for (const [name, { data, shape }] of Object.entries(results[i].outputs)) {
       if (shape.length > 0) continue;
       const value = data[0];
       if (name === 'loss') {
-        losses[player] = value;
+        note(losses, player, value);
         if (!Number.isFinite(value)) diverged ??= { player, what: `its loss is ${Number.isNaN(value) ? 'NaN' : 'infinite'}` };
       } else if (name === 'nonfinite') {
         if (value !== 0) diverged ??= { player, what: `${value} of its new weights and gradients are NaN or infinite` };
-      } else if (last && name.startsWith('loss.')) parts[`${player}.${name.slice('loss.'.length)}`] = value;
-      else if (last && name.startsWith('report.')) reports[name.slice('report.'.length)] = value;
+      } else if (name.startsWith('loss.')) note(parts, `${player}.${name.slice('loss.'.length)}`, value);
+      else if (name.startsWith('report.')) note(reports, name.slice('report.'.length), value);
     }
   }
   return { losses, parts, reports, diverged };
