@@ -7,6 +7,7 @@ import type { Layer } from '../graph/module.js';
 import type { DType, Node, Shape } from '../graph/node.js';
 import { rules } from '../rewrite/rules.js';
 import { makeDraw } from './draw.js';
+import type { Periods } from './every.js';
 import type { Problem } from './messages.js';
 import { differentiated } from './names.js';
 import { type Frame, Scope } from './scope.js';
