@@ -31,6 +31,14 @@ export class ProgressLine {
     this.live = line;
   }
 
+  /** How far something long has come: rewritten, or a line every some seconds. */
+  working(text: string): void {
+    const now = performance.now() / 1000;
+    if (now - this.shown < (err.terminal ? LIVE_SECONDS : PLAIN_SECONDS)) return;
+    this.shown = now;
+    this.show(text);
+  }
+
   /** Only where the line is rewritten: too much for a log. */
   passing(text: string): void {
     if (err.terminal) this.show(text);

@@ -6,7 +6,7 @@ import { runPaths } from '../../runtime/train/folder.js';
 import { sampleRun } from '../../runtime/train/sample.js';
 import { writeSamples } from '../../runtime/train/samples.js';
 import { UsageError } from '../errors.js';
-import { figuresText } from '../progress.js';
+import { figuresText, ProgressLine } from '../progress.js';
 import { count, err, out } from '../terminal.js';
 
 export interface SampleCommandOptions {
@@ -21,8 +21,14 @@ export async function sample(run: string, options: SampleCommandOptions): Promis
   if (options.out !== undefined && !['.png', '.safetensors', ''].includes(extname(options.out).toLowerCase())) {
     throw new UsageError(`samples are not written as ${extname(options.out)}`, 'give -o a name that ends in .png or .safetensors');
   }
-  const warn = (text: string) => err(`${err.colors.yellow('warning')}: ${text}\n`);
-  const made = await sampleRun(run, { open: onGpu(), count: options.count, seed: options.seed, name: options.name, warn });
+  const line = new ProgressLine();
+  const warn = (text: string) => {
+    line.clear();
+    err(`${err.colors.yellow('warning')}: ${text}\n`);
+  };
+  const loading = (text: string) => options.quiet || line.working(text);
+  const made = await sampleRun(run, { open: onGpu(), count: options.count, seed: options.seed, name: options.name, loading, warn });
+  line.clear();
   const path = options.out ?? join(runPaths(run).samples, made.plan.name);
   mkdirSync(dirname(path), { recursive: true });
   const { files, figures } = await writeSamples(path, made.plan, made.outputs, made.background);

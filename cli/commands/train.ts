@@ -133,6 +133,7 @@ async function session(what: Omit<TrainOptions, 'open'>, { quiet, json }: TrainC
       versions: { ganc: version },
       signal: stop.signal,
       open: onGpu({ progress: (done, total) => talk && line.passing(`compiling kernels ${done}/${total}`) }),
+      loading: (text) => talk && line.working(text),
       warn: (text) => {
         line.clear();
         err(`${err.colors.yellow('warning')}: ${text}\n`);

@@ -8,7 +8,8 @@ export type Rule =
   | { readonly kind: 'whole'; readonly otherwise?: number; readonly least: number; readonly most: number; readonly says: string }
   /** A number over `above`, or from `least` on, below `below`. */
   | { readonly kind: 'number'; readonly otherwise?: number; readonly above?: number; readonly least?: number; readonly below?: number; readonly says: string }
-  | { readonly kind: 'text'; readonly otherwise?: string; readonly required?: boolean; readonly says: string };
+  /** `among`: the only texts there are. */
+  | { readonly kind: 'text'; readonly otherwise?: string; readonly required?: boolean; readonly among?: readonly string[]; readonly says: string };
 
 /** Every source takes these. */
 const COMMON: Readonly<Record<string, Rule>> = {
@@ -46,7 +47,10 @@ export function readArguments(request: DataRequest, rules: Readonly<Record<strin
 }
 
 function misfit(rule: Rule, value: unknown): string | undefined {
-  if (rule.kind === 'text') return typeof value === 'string' && value !== '' ? undefined : 'must be text';
+  if (rule.kind === 'text') {
+    if (typeof value !== 'string' || value === '') return 'must be text';
+    return rule.among === undefined || rule.among.includes(value) ? undefined : `is one of ${rule.among.map((text) => `"${text}"`).join(', ')}`;
+  }
   if (typeof value !== 'number' || !Number.isFinite(value)) return 'must be a number';
   if (rule.kind === 'whole') {
     return Number.isInteger(value) && value >= rule.least && value <= rule.most ? undefined : `must be a whole number from ${rule.least} to ${rule.most}`;

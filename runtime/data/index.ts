@@ -6,6 +6,7 @@ import { type Arguments, numberOf, type Rule, readArguments, textOf } from './ar
 import { type Column, checkColumn, type FieldRows, packColumn, typeText } from './columns.js';
 import { DataError } from './error.js';
 import { GRID, grid, points, RING, ring } from './gaussians.js';
+import { imageRows } from './images.js';
 import { digitFolder, idxFiles, packagedDigits } from './mnist.js';
 import { epochOrder } from './order.js';
 import { tensorFields } from './tensors.js';
@@ -30,9 +31,12 @@ export interface LoadOptions {
   readonly base?: string;
   /** Sets already loaded, for several runs in one process. */
   readonly cache?: Map<string, Promise<DataSet>>;
+  /** Hears what takes long, as it goes on: `decoding pictures 120/60000`. */
+  readonly progress?: (text: string) => void;
+  readonly warn?: (text: string) => void;
 }
 
-interface Context {
+interface Context extends Pick<LoadOptions, 'progress' | 'warn'> {
   readonly request: DataRequest;
   readonly args: Arguments;
   readonly seed: bigint;
@@ -71,6 +75,24 @@ const SOURCES: ReadonlyMap<string, Source> = new Map<string, Source>([
       args: { images: { kind: 'text', says: 'IDX file of pictures' }, labels: { kind: 'text', says: 'IDX file of labels' }, count: COUNT },
       types: ['image', 'class'],
       load: async (context) => mixed(context, await idxFiles(namedFiles(context))),
+    },
+  ],
+  [
+    'images',
+    {
+      args: {
+        path: { kind: 'text', required: true, says: 'folder of pictures' },
+        crop: { kind: 'text', otherwise: 'center', among: ['center', 'none'], says: 'way to the wanted ratio of sides' },
+        count: COUNT,
+      },
+      types: ['image', 'class'],
+      load: async ({ request, args, base, progress, warn }) =>
+        imageRows(resolve(base, textOf(args, 'path') as string), request.fields, {
+          crop: textOf(args, 'crop') as 'center' | 'none',
+          count: args.get('count') as number | undefined,
+          progress,
+          warn,
+        }),
     },
   ],
   [
@@ -134,7 +156,7 @@ async function load(request: DataRequest, options: LoadOptions): Promise<DataSet
   }
   const args = readArguments(request, source.args);
   for (const field of request.fields) checkField(request, field, source);
-  const fields = await source.load({ request, args, seed: options.seed, base: options.base ?? '.' });
+  const fields = await source.load({ request, args, seed: options.seed, base: options.base ?? '.', progress: options.progress, warn: options.warn });
   const [first] = fields.values();
   if (first === undefined)
     throw new DataError(`the data '${request.name}' asks for no field`, 'a data block names at least one field', 'write data ... { x: image[1, 28, 28] }');

@@ -5,9 +5,10 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { constants, homedir, tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
+import { userCache } from './cache.js';
 import { GpuError } from './error.js';
 
 const FILES = ['libvulkan.so.1', 'libvk_swiftshader.so', 'vk_swiftshader_icd.json'];
@@ -87,7 +88,7 @@ export function unpackSwiftshader(): string {
   if (obstacle || !path) throw new GpuError('SwiftShader is not available', obstacle, `npm install ${CARRIER}, on Linux x64`);
   const archive = readFileSync(path);
   const name = `swiftshader-${createHash('sha256').update(archive).digest('hex').slice(0, 12)}`;
-  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'ganc');
+  const cache = userCache();
   try {
     return unpackInto(cache, name, archive);
   } catch (first) {

@@ -44,6 +44,8 @@ export interface TrainOptions {
   readonly versions?: Readonly<Record<string, string>>;
   /** Sets already loaded, for several runs in one process. */
   readonly cache?: Map<string, Promise<DataSet>>;
+  /** Called as data are read, where that takes long: `decoding pictures 120/60000`. */
+  readonly loading?: (text: string) => void;
   readonly started?: (info: TrainStart) => void;
   /** Called after every step. */
   readonly progress?: (progress: Progress) => void;

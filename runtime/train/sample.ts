@@ -1,6 +1,6 @@
 /** `ganc sample RUN`: from a run's folder to new samples, with nothing but what is in it. */
 import type { Program, SamplePlan } from '../../compiler/program/types.js';
-import { type DataSet, loadData } from '../data/index.js';
+import { loadData } from '../data/index.js';
 import { entryOf } from '../execute/packing.js';
 import type { TensorData } from '../execute/tensor.js';
 import { type Checkpoint, latestCheckpoint, readCheckpoint } from './checkpoint.js';
@@ -22,6 +22,8 @@ export interface SampleOptions {
   readonly checkpoint?: string;
   /** Inputs that the sample entry is to be given. */
   readonly tensors?: Readonly<Record<string, TensorData>>;
+  /** Called as data are read, where that takes long. */
+  readonly loading?: (text: string) => void;
   readonly warn?: (text: string) => void;
 }
 
@@ -55,7 +57,7 @@ export async function sampleRun(folder: string, options: SampleOptions): Promise
   const rows = entryOf(program, plan.entry).inputs.some((input) => input.kind === 'rows');
   const data =
     program.data !== undefined && (fields.length > 0 || rows || program.data.fields.some((f) => f.shape.length === 1 && f.shape[0] === 2))
-      ? await loaded(program, seed, record.base)
+      ? await loadData(program.data, { seed, base: record.base, progress: options.loading, warn: options.warn })
       : undefined;
   const opened = await options.open(program, { seed: options.seed ?? seed, choice: checkpoint.choice, entries: [plan.entry] });
   try {
@@ -66,10 +68,6 @@ export async function sampleRun(folder: string, options: SampleOptions): Promise
   } finally {
     opened.close();
   }
-}
-
-async function loaded(program: Program, seed: bigint, base: string): Promise<DataSet | undefined> {
-  return program.data && loadData(program.data, { seed, base });
 }
 
 function checkWeights(checkpoint: Checkpoint, program: Program): void {
