@@ -5,6 +5,7 @@ import { elementwise } from './arithmetic.js';
 import { differentiate, freshDraw } from './differentiate.js';
 import { each } from './each.js';
 import type { Elaborator } from './elaborator.js';
+import { mismatch, present } from './fields.js';
 import {
   concat,
   convolve,
@@ -109,7 +110,7 @@ const unary: readonly UnaryName[] = [
 
 /** `max(a, b)` compares element by element; `max(x)` and `max(x, axis: 0)` reduce. */
 function extreme(name: 'max' | 'min'): Builtin {
-  const reduce = define('x, axis?, axes?, keep?', reduction(name));
+  const reduce = define('x, axis?, axes?, keep?, mask?', reduction(name));
   const compare = define('a, b', (e, args) => extremeOfTwo(e, name, args));
   return (e, call) => (call.args.filter((a) => a.name === undefined).length >= 2 ? compare(e, call) : reduce(e, call));
 }
@@ -203,9 +204,9 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ['max', extreme('max')],
   ['min', extreme('min')],
   ['where', define('condition, a, b', where)],
-  ['sum', define('x, axis?, axes?, keep?', reduction('sum'))],
-  ['mean', define('x, axis?, axes?, keep?', reduction('mean'))],
-  ['norm', define('x, axis?, axes?, keep?', reduction('norm'))],
+  ['sum', define('x, axis?, axes?, keep?, mask?', reduction('sum'))],
+  ['mean', define('x, axis?, axes?, keep?, mask?', reduction('mean'))],
+  ['norm', define('x, axis?, axes?, keep?, mask?', reduction('norm'))],
   ['mean_in_groups', define('x, size', meanInGroups)],
   ['dim', define('x, axis', dimension)],
   [
@@ -250,6 +251,8 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ['each', define('x, f, axis?', each)],
   ['grad', define('y, x', differentiate)],
   ['fresh', define('draw', freshDraw)],
+  ['mismatch', define('...field', mismatch)],
+  ['present', define('field', present)],
   ['op.conv', define('x, w, stride?, padding?, dilation?, input_dilation?, groups?, size?', convolve)],
   ['op.uniform', define('shape', uniformOfShape)],
   // Draws are made where their value is wanted: see draw.ts.

@@ -16,9 +16,11 @@ export interface Carried {
 export function carry(builder: Builder, sharedRoots: readonly Node[], functions: readonly GraphFunction[]): Carried {
   const shared = new Set(topological(sharedRoots));
   const cut = new Map<Node, string>();
-  const rereadable = new Set(['constant', 'iota', 'input', 'field', 'variable']);
+  const leaves = new Set(['constant', 'iota', 'input', 'field', 'variable']);
+  // Rows that a draw has chosen are the shared function's own: an update would choose others.
+  const rereadable = ({ operation }: Node): boolean => leaves.has(operation.op) && !(operation.op === 'field' && operation.rows !== undefined);
   const mark = (node: Node): void => {
-    if (shared.has(node) && !rereadable.has(node.operation.op) && !cut.has(node)) cut.set(node, `carry.${cut.size}`);
+    if (shared.has(node) && !rereadable(node) && !cut.has(node)) cut.set(node, `carry.${cut.size}`);
   };
   for (const fn of functions) {
     const tops = roots(fn);

@@ -8,6 +8,7 @@ import type { DType, Node, Shape } from '../graph/node.js';
 import { rules } from '../rewrite/rules.js';
 import { makeDraw } from './draw.js';
 import type { Periods } from './every.js';
+import type { DataField, FieldRead } from './fields.js';
 import type { Problem } from './messages.js';
 import { differentiated } from './names.js';
 import { type Frame, Scope } from './scope.js';
@@ -75,6 +76,10 @@ export class Elaborator {
   inputNames: readonly string[] = [];
   /** The noises that this evaluation has drawn, for `fresh`. */
   noises: { readonly current: Value; readonly redraw: () => Value }[] = [];
+  /** The fields of the data. */
+  fields: ReadonlyMap<string, DataField> = new Map();
+  /** Nodes that are fields, for what is asked of a field alone. */
+  readonly reads = new Map<Node, FieldRead>();
   private readonly differentiatedNames = new WeakMap<object, ReadonlySet<string>>();
   /** Set while an initialiser runs: the draws it makes are of the variable's shape, and not of a batch. */
   initialising?: string;

@@ -1,9 +1,10 @@
 /** What a game or sample reads from outside: data fields and noises, by name. */
-import type { DataItem, NoiseItem } from '../../grammar/ast.js';
+import type { DataItem, Expr, NoiseItem } from '../../grammar/ast.js';
 import type { DataRequest, FieldRequest } from '../program/types.js';
 import { gaussianNode, uniformNode } from './draw.js';
 import type { Elaborator } from './elaborator.js';
 import { evaluate } from './evaluate.js';
+import { type DataField, fieldValue } from './fields.js';
 import * as messages from './messages.js';
 import { numbered, Scope } from './scope.js';
 import { shapeOf } from './sizes.js';
@@ -27,6 +28,7 @@ export interface Inputs {
 /** Reads the `data` and `noise` lines. */
 export function readInputs(e: Elaborator, data: DataItem | undefined, noiseItems: readonly NoiseItem[]): Inputs {
   const fields = new Map<string, FieldType>();
+  const dataFields = new Map<string, DataField>();
   const noises = new Map<string, Noise>();
   const requests: FieldRequest[] = [];
   for (const field of data?.fields ?? []) {
@@ -36,9 +38,9 @@ export function readInputs(e: Elaborator, data: DataItem | undefined, noiseItems
     }
     const type = typeOfResult(e, field.type, e.scope);
     if (!type) continue;
-    const optional = field.optional ? evaluate(e, field.optional, e.scope) : undefined;
-    if (optional && optional.kind !== 'number') e.fail((field.optional ?? field).span, messages.notNumber(describe(optional)));
+    const absent = field.optional ? shareOf(e, field.optional) : undefined;
     fields.set(field.name.text, type);
+    dataFields.set(field.name.text, { name: field.name.text, type, absent: absent ?? 0 });
     requests.push({
       name: field.name.text,
       type: type.name,
@@ -46,9 +48,10 @@ export function readInputs(e: Elaborator, data: DataItem | undefined, noiseItems
       args: type.args,
       storage: storageOf(type),
       range: type.range,
-      optional: optional?.kind === 'number' ? optional.value : undefined,
+      optional: absent,
     });
   }
+  e.fields = dataFields;
   for (const item of noiseItems) {
     const noise = readNoise(e, item);
     if (!noise) continue;
@@ -57,6 +60,15 @@ export function readInputs(e: Elaborator, data: DataItem | undefined, noiseItems
     else noises.set(noise.name, noise);
   }
   return { data: data && { name: data.name.text, ...readOrigin(e, data), fields: requests }, fields, noises };
+}
+
+/** `optional 0.2`: the share of examples without the field. */
+function shareOf(e: Elaborator, expr: Expr): number | undefined {
+  const value = evaluate(e, expr, e.scope);
+  if (value.kind === 'number' && value.value >= 0 && value.value < 1) return value.value;
+  if (value.kind === 'number') e.fail(expr.span, messages.absentShare(value.value));
+  else if (value.kind !== 'poison') e.fail(expr.span, messages.notNumber(describe(value)));
+  return undefined;
 }
 
 function storageOf(type: FieldType): FieldRequest['storage'] {
@@ -116,13 +128,7 @@ function readNoise(e: Elaborator, item: NoiseItem): Noise | undefined {
 export function inputScope(e: Elaborator, inputs: Inputs, parent: Scope, fieldPrefix?: string): Scope {
   const scope = new Scope(parent);
   const { evaluation } = e;
-  for (const [name, type] of inputs.fields) {
-    scope.lazy.set(name, () => {
-      const shape = [evaluation.batch, ...type.shape];
-      const path = `${fieldPrefix ?? evaluation.prefix}.${name}`;
-      return tensor(evaluation.fed.has(path) ? e.builder.input(path, shape, type.dtype) : e.builder.field(name, shape, type.dtype), true, type);
-    });
-  }
+  for (const [name, field] of e.fields) scope.lazy.set(name, () => fieldValue(e, field, `${fieldPrefix ?? evaluation.prefix}.${name}`));
   e.noises = [];
   const uses = new Map<string, number>();
   for (const [name, noise] of inputs.noises) {

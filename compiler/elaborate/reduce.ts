@@ -1,8 +1,8 @@
 /** Reductions: per example over all axes unless named; `axis: batch` and `E` take the batch away. */
 import type { Span } from '../../grammar/source.js';
-import type { Node } from '../graph/node.js';
+import type { Node, Shape } from '../graph/node.js';
 import { safeNorm } from '../graph/norm.js';
-import { asFloat, toTensor } from './arithmetic.js';
+import { asFloat, expand, toTensor } from './arithmetic.js';
 import type { Bound } from './builtins.js';
 import type { Elaborator } from './elaborator.js';
 import * as messages from './messages.js';
@@ -46,7 +46,7 @@ export function meanOfAll(e: Elaborator, given: Value, span: Span): Value {
   );
 }
 
-/** `sum(x)`, `mean(x, axis: 0)`, `max(x, axes: [1, 2], keep: true)`, `mean(x, axes: [batch, 1])`. */
+/** `sum(x)`, `mean(x, axis: 0)`, `max(x, axes: [1, 2], keep: true)`, `mean(x, axes: [batch, 1])`, `mean(words, axis: 0, mask: m)`. */
 export function reduction(name: keyof typeof ways & string): (e: Elaborator, args: Bound) => Value {
   return (e, args) => {
     const given = e.force(args.value('x'));
@@ -73,34 +73,82 @@ export function reduction(name: keyof typeof ways & string): (e: Elaborator, arg
 }
 
 function reduceTensor(e: Elaborator, name: string, t: TensorValue, args: Bound): Value {
-  const rank = logicalShape(t).length;
-  const lead = t.batched ? 1 : 0;
-  const axes = new Set<number>();
-  let overBatch = false;
-  const named = args.optional('axes') ?? args.optional('axis') ?? NONE;
-  const span = args.optional('axes') ? args.span('axes') : args.span('axis');
-  if (named.kind === 'none') for (let i = 0; i < rank; i++) axes.add(i + lead);
-  else {
-    for (const item of named.kind === 'list' ? named.items : [named]) {
-      if (item.kind === 'batch') {
-        overBatch = true;
-        if (t.batched) axes.add(0);
-      } else {
-        const axis = axisOf(e, item, rank, span);
-        if (axis === undefined) return POISON;
-        axes.add(axis + lead);
-      }
-    }
-  }
+  const shape = logicalShape(t);
+  const over = namedAxes(e, shape.length, args);
+  const mask = over && maskOf(e, shape, over.axes, args);
+  if (!over || mask === undefined) return POISON;
+  const batched = t.batched || (mask !== 'none' && mask.batched);
+  const lead = batched ? 1 : 0;
+  const axes = [...(over.batch && batched ? [0] : []), ...over.axes.map((axis) => axis + lead)];
+  const node = asFloat(e, batched ? expand(e, t, shape, true) : t.node);
+  const reduce = (of: Node): Node => (axes.length === 0 && name !== 'norm' ? of : ways[name](e, of, axes));
+  const reduced =
+    mask === 'none'
+      ? reduce(node)
+      : overMask(e, name, node, batched && !mask.batched ? e.builder.reshape(mask.node, [1, ...mask.node.shape]) : mask.node, axes);
   const keep = args.optional('keep') ?? bool(false);
-  const sorted = [...axes].sort((a, b) => a - b);
-  const node = asFloat(e, t.node);
-  const reduced = sorted.length === 0 && name !== 'norm' ? node : ways[name](e, node, sorted);
-  const batched = t.batched && !overBatch;
-  if (keep.kind !== 'bool' || !keep.value) return tensor(reduced, batched);
-  const shape = node.shape.flatMap((length, i) => (axes.has(i) ? (t.batched && i === 0 ? [] : [1]) : [length]));
-  return tensor(e.builder.reshape(reduced, shape), batched);
+  const result = batched && !over.batch;
+  if (keep.kind !== 'bool' || !keep.value) return tensor(reduced, result);
+  const kept = shape.map((length, axis) => (over.axes.includes(axis) ? 1 : length));
+  return tensor(e.builder.reshape(reduced, result ? [node.shape[0], ...kept] : kept), result);
 }
+
+/** The axes that a reduction names, in rising order, without the batch: all unless named. */
+function namedAxes(e: Elaborator, rank: number, args: Bound): { axes: number[]; batch: boolean } | undefined {
+  const named = args.optional('axes') ?? args.optional('axis') ?? NONE;
+  if (named.kind === 'none') return { axes: Array.from({ length: rank }, (_, i) => i), batch: false };
+  const axes = new Set<number>();
+  let batch = false;
+  for (const item of named.kind === 'list' ? named.items : [named]) {
+    if (item.kind === 'batch') {
+      batch = true;
+      continue;
+    }
+    const axis = axisOf(e, item, rank, args.span(args.optional('axes') ? 'axes' : 'axis'));
+    if (axis === undefined) return undefined;
+    axes.add(axis);
+  }
+  return { axes: [...axes].sort((a, b) => a - b), batch };
+}
+
+/** The mask of a reduction as bool, with the rank of the value: it has the lengths of the reduced axes, or goes with every element. Undefined where wrong. */
+function maskOf(e: Elaborator, shape: Shape, axes: readonly number[], args: Bound): TensorValue | 'none' | undefined {
+  const given = e.force(args.value('mask'));
+  if (given.kind === 'none') return 'none';
+  const mask = toTensor(e, given, args.span('mask'));
+  if (!mask) return undefined;
+  const own = logicalShape(mask);
+  const reduced = axes.map((axis) => shape[axis]);
+  const alongAxes = own.length === reduced.length && own.every((length, i) => length === reduced[i]);
+  if (!alongAxes && (own.length !== shape.length || own.some((length, i) => length !== 1 && length !== shape[i]))) {
+    e.fail(args.span('mask'), messages.maskShape(own, shape, reduced));
+    return undefined;
+  }
+  const placed = alongAxes ? shape.map((length, axis) => (axes.includes(axis) ? length : 1)) : own;
+  const node = mask.node.dtype === 'bool' ? mask.node : e.builder.cast(mask.node, 'bool');
+  return tensor(e.builder.reshape(node, mask.batched ? [node.shape[0], ...placed] : placed), mask.batched);
+}
+
+/** A reduction over the elements where the mask holds; 0 where it holds nowhere. `mask` has the rank of `node`. */
+function overMask(e: Elaborator, name: string, node: Node, mask: Node, axes: readonly number[]): Node {
+  const g = e.builder;
+  const seen = g.broadcastTo(mask, node.shape);
+  const without = (value: number): Node => g.select(seen, node, g.constant(value, node.shape));
+  if (name === 'sum' || name === 'norm') return ways[name](e, without(0), axes);
+  const whole = g.broadcastTo(
+    mask,
+    mask.shape.map((length, axis) => (axes.includes(axis) ? node.shape[axis] : length)),
+  );
+  const few = g.sum(g.cast(whole, 'f32'), axes);
+  const total = name === 'mean' ? g.sum(without(0), axes) : ways[name](e, without(name === 'max' ? -LARGEST : LARGEST), axes);
+  const count = g.broadcastTo(few, total.shape);
+  const one = g.constant(1, total.shape);
+  if (name === 'mean') return g.binary('div', total, g.binary('max', count, one));
+  return g.select(g.compare('le', one, count), total, g.constant(0, total.shape));
+}
+
+/** Nearly the largest number of f32. */
+const LARGEST = 3e38;
 
 /**
  * `mean_in_groups(x, 4)`: for each example the mean over its group of four (`none`: the whole batch). Example i is in one with those whose

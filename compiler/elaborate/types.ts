@@ -84,5 +84,6 @@ function typeOf(e: Elaborator, written: WrittenType, scope: Scope): FieldType | 
     return undefined;
   }
   if (name === 'class') return { name, shape: [], dtype: 'i32', args: { classes: lengths[0] }, range: [0, lengths[0] - 1] };
+  if (name === 'tokens' && args.words !== undefined) return { name, shape: lengths, dtype: form.dtype, args, range: [0, args.words - 1] };
   return { name, shape: lengths, dtype: form.dtype, args, range: form.range };
 }

@@ -77,8 +77,9 @@ export class Builder {
     return this.make({ op: 'input', name }, [], { shape, dtype });
   }
 
-  field(name: string, shape: Shape, dtype: DType): Node {
-    return this.make({ op: 'field', field: name }, [], { shape, dtype });
+  /** `chosen`: the path of the draw that chooses the rows, and the field in which they differ from the batch's; without, those are read. */
+  field(name: string, shape: Shape, dtype: DType, chosen?: { readonly rows: string; readonly differs: string }): Node {
+    return this.make({ op: 'field', field: name, ...chosen }, [], { shape, dtype });
   }
 
   variable(name: string, shape: Shape, dtype: DType): Node {

@@ -60,7 +60,11 @@ export type Operation =
   | { readonly op: 'constant'; readonly value: number } // any shape, filled; i32/u32/bool hold integers
   | { readonly op: 'iota'; readonly axis: number } // index along the axis, i32 or f32
   | { readonly op: 'input'; readonly name: string } // what the host sends with each call (`step`, tensors of a file)
-  | { readonly op: 'field'; readonly field: string } // [batch, ...]: this call's rows of a data field, decoded to f32 or i32
+  /**
+   * [batch, ...]: this call's rows of a data field, decoded to f32 or i32. With `rows` not the batch's own, but those that the draw of this path has
+   * chosen: for each of the batch's rows one that differs from it in the field `differs`.
+   */
+  | { readonly op: 'field'; readonly field: string; readonly rows?: string; readonly differs?: string }
   | { readonly op: 'variable'; readonly name: string } // a weight, state, optimizer state or average, as it was before the call
   | { readonly op: 'random'; readonly path: string } // f32 uniform in (0, 1), Threefry by seed, path, call counter and element
   // elementwise, all inputs of the result's shape

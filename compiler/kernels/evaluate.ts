@@ -33,9 +33,12 @@ interface FieldElement {
   readonly decode: (byte: string) => string;
 }
 
-function fieldElement(e: Emitter, node: Node, field: string, coords: readonly string[]): FieldElement {
+type FieldRead = Extract<Node['operation'], { readonly op: 'field' }>;
+
+function fieldElement(e: Emitter, node: Node, { field, rows }: FieldRead, coords: readonly string[]): FieldElement {
   const layout = e.kernel.site.field(field);
-  const row = e.let(`${e.bind({ kind: 'call' }, 'u32')}[${coords[0]} + ${ROWS_AT}u]`);
+  const start = rows === undefined ? `${ROWS_AT}u` : e.parameter(`rows ${rows}`, e.kernel.site.rows(rows));
+  const row = e.let(`${e.bind({ kind: 'call' }, 'u32')}[${coords[0]} + ${start}]`);
   const element = e.coordinates.join(coords.slice(1), e.sizes(node).slice(1));
   const decode = (byte: string): string => {
     if (node.dtype !== 'f32') return `${node.dtype}(${byte})`;
@@ -44,8 +47,9 @@ function fieldElement(e: Emitter, node: Node, field: string, coords: readonly st
   return { row: e.let(`${row} * ${e.parameter(`words ${field}`, layout.words)}`), element, decode };
 }
 
-function fieldValue(e: Emitter, node: Node, field: string, coords: readonly string[]): string {
-  const { row, element, decode } = fieldElement(e, node, field, coords);
+function fieldValue(e: Emitter, node: Node, read: FieldRead, coords: readonly string[]): string {
+  const { field } = read;
+  const { row, element, decode } = fieldElement(e, node, read, coords);
   const { kind } = e.kernel.site.field(field);
   if (kind === 'u8') {
     const word = e.let(`${e.bind({ kind: 'field', field }, 'u32')}[${row} + (${element} >> 2u)]`);
@@ -155,7 +159,7 @@ export function evaluate(e: Emitter, node: Node, coords: readonly string[]): str
       return `uniform_draw(${key}, ${counter}, ${e.position(node, coords)})`;
     }
     case 'field':
-      return fieldValue(e, node, operation.field, coords);
+      return fieldValue(e, node, operation, coords);
     case 'pad': {
       if (size(inputs[0].shape) === 0) return wgslConstant(0, node.dtype);
       const { coords: under, inside } = unpad(e, node, coords);
@@ -259,7 +263,7 @@ export function evaluate4(e: Emitter, node: Node, coords: readonly string[]): st
     }
     case 'field': {
       if (lane < 1 || size(node.shape.slice(1)) % 4 !== 0 || !lanesWhole(node)) return separate();
-      const { row, element, decode } = fieldElement(e, node, operation.field, coords);
+      const { row, element, decode } = fieldElement(e, node, operation, coords);
       const { kind } = e.kernel.site.field(operation.field);
       const resource = { kind: 'field', field: operation.field } as const;
       if (kind === 'u8') {

@@ -51,6 +51,8 @@ export interface Site {
   replaces(output: Node): Node | undefined;
   /** Number of a draw's path in `Program.draws`. */
   draw(path: string): number;
+  /** Word of the `call` binding at which the rows that a draw has chosen start. */
+  rows(draw: string): number;
   field(name: string): FieldLayout;
 }
 

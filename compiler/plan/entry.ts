@@ -52,20 +52,34 @@ function generate(group: Group, site: Site): GeneratedKernel {
   }
 }
 
-/** Counter, step, rows and tensors of a call, side by side. The counter is at 0 and the rows from word `ROWS_AT`, as kernels expect. */
-function layInputs(fn: GraphFunction, shared: Shared): { inputs: EntryInput[]; ranges: Map<string, Range>; buffer: number; call: Range } {
+interface Inputs {
+  readonly inputs: EntryInput[];
+  readonly ranges: Map<string, Range>;
+  readonly call: Range;
+  /** Word of the call at which the rows of each draw start. */
+  readonly rows: ReadonlyMap<string, number>;
+}
+
+/** Counter, step, rows and tensors of a call, side by side. The counter is at 0 and the rows from word `ROWS_AT`, as kernels expect; those of draws follow. */
+function layInputs(fn: GraphFunction, shared: Shared): Inputs {
   const buffer = shared.buffers.add({ kind: 'inputs', size: 0, entry: fn.name });
   const nodes = topological(roots(fn));
   const inputs: EntryInput[] = [{ kind: 'counter', name: 'counter', dtype: 'u32', shape: [], buffer, offset: 0 }];
   const fields = nodes.filter((node) => node.operation.op === 'field');
   let end = BINDING_ALIGNMENT;
   let call: Range = { buffer, offset: 0, size: 16 };
+  const rows = new Map<string, number>();
   if (fields.length > 0) {
     const batch = fields[0].shape[0];
     const other = fields.find((node) => node.shape[0] !== batch);
     if (other !== undefined) throw new PlanError(`'${fn.name}' reads ${describe(fields[0])} and ${describe(other)}: all fields of a call have one batch`);
-    inputs.push({ kind: 'rows', name: 'rows', dtype: 'u32', shape: [batch], buffer, offset: ROWS_AT * ELEMENT_BYTES });
-    call = { buffer, offset: 0, size: ROWS_AT * ELEMENT_BYTES + storedBytes([batch]) };
+    let at = ROWS_AT;
+    for (const { name, ...chosen } of rowsRead(fields)) {
+      inputs.push({ kind: 'rows', name, dtype: 'u32', shape: [batch], buffer, offset: at * ELEMENT_BYTES, ...chosen });
+      rows.set(name, at);
+      at += batch;
+    }
+    call = { buffer, offset: 0, size: storedBytes([at]) };
     end = roundUp(call.size, BINDING_ALIGNMENT);
   }
   const ranges = new Map<string, Range>();
@@ -79,7 +93,20 @@ function layInputs(fn: GraphFunction, shared: Shared): { inputs: EntryInput[]; r
     inputs.push({ kind: isStep ? 'step' : 'tensor', name: operation.name, dtype: node.dtype, shape: node.shape, buffer, offset: range.offset });
   }
   shared.buffers.grow(buffer, end);
-  return { inputs, ranges, buffer, call };
+  return { inputs, ranges, call, rows };
+}
+
+/** Which rows some reads of fields want: the batch's own, which draws start from, and those of each draw. */
+function rowsRead(reads: readonly Node[]): { name: string; fields: string[]; differs?: string }[] {
+  const found = new Map<string, { name: string; fields: string[]; differs?: string }>([['rows', { name: 'rows', fields: [] }]]);
+  for (const { operation } of reads) {
+    if (operation.op !== 'field') continue;
+    const name = operation.rows ?? 'rows';
+    const known = found.get(name) ?? { name, fields: [], differs: operation.differs };
+    if (!known.fields.includes(operation.field)) known.fields.push(operation.field);
+    found.set(name, known);
+  }
+  return [...found.values()];
 }
 
 function label(group: Group, kernel: GeneratedKernel): string {
@@ -88,7 +115,7 @@ function label(group: Group, kernel: GeneratedKernel): string {
 }
 
 export function planEntry(fn: GraphFunction, fused: Fused, shared: Shared): PlannedEntry {
-  const { inputs, ranges, call } = layInputs(fn, shared);
+  const { inputs, ranges, call, rows } = layInputs(fn, shared);
   const outputsBuffer = shared.buffers.add({ kind: 'outputs', size: 16, entry: fn.name });
   const placement = place(fn, fused, shared.variables, ranges, outputsBuffer, shared.buffers);
   shared.buffers.grow(outputsBuffer, placement.outputBytes);
@@ -137,6 +164,7 @@ export function planEntry(fn: GraphFunction, fused: Fused, shared: Shared): Plan
       access: (resource) => (isWritten(rangeOf(resource)) ? 'read_write' : 'read'),
       replaces: (output) => placement.replaces.get(output),
       draw: shared.draw,
+      rows: (path) => rows.get(path) as number,
       field: (name): FieldLayout => {
         const layout = shared.fields.layouts.get(name);
         if (layout === undefined) throw new PlanError(`'${fn.name}' reads the data field '${name}', which the data do not have`);

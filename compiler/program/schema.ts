@@ -125,7 +125,7 @@ export const programSchema = {
     entries: list(
       object({
         name: text,
-        inputs: list(object({ kind: { enum: ['counter', 'step', 'rows', 'tensor'] }, ...slot })),
+        inputs: list(object({ kind: { enum: ['counter', 'step', 'rows', 'tensor'] }, ...slot, 'fields?': list(text), 'differs?': text })),
         outputs: list(object(slot)),
         commands: list(command),
       }),

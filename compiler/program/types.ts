@@ -105,7 +105,8 @@ export interface Entry {
 export interface EntryInput {
   /**
    * `counter`: u32, the number of this call (0, 1, ...) for the draws. `step`: f32, the training step.
-   * `rows`: u32 [batch], rows of the data fields. `tensor`: a tensor by name.
+   * `rows`: u32 [batch], rows of the data fields: the batch's own (named `rows`), or those of a draw (named by its path). `tensor`: a tensor by name;
+   * in a sample's entry `sample.FIELD.present` is f32 [count], 1 where the example has that optional field, else 0.
    */
   readonly kind: 'counter' | 'step' | 'rows' | 'tensor';
   readonly name: string;
@@ -113,6 +114,14 @@ export interface EntryInput {
   readonly shape: readonly number[];
   readonly buffer: number;
   readonly offset: number;
+  /** Of `rows`: the data fields that are read at them. */
+  readonly fields?: readonly string[];
+  /**
+   * Of the rows of a draw: element i is a training row, uniform among those whose value of this field is not that of the batch's row i. The host draws it:
+   * two u32 of threefry2x32(key = the path's, see `keys` in `ProgramBuffer`, counter = i and the call's counter) make the 53 bits of a number in [0, 1),
+   * which picks from the rows in the order of their values' first rows, then of their own numbers.
+   */
+  readonly differs?: string;
 }
 
 export interface EntryOutput {

@@ -45,6 +45,8 @@ const inNet: Readonly<Record<string, string>> = {
   normalize: 'normalize(x, axes: 0)',
   roll: 'roll(x, 3)',
   repeat_each: 'repeat_each(x, 2, axis: 1)',
+  mask: 'embedding(t, 3) * reshape(mask(t), 5, 1)',
+  summary: 'summary(x[0])',
   tile: 'concat(x, tile(v, like: x), axis: 0)',
   lower_triangle: 'lower_triangle(x)',
   upper_triangle: 'upper_triangle(x, diagonal: 1)',

@@ -23,6 +23,7 @@ export function plainSite(group: Group, replaced: ReadonlyMap<Node, Node> = new 
     access: (resource) => (resource.kind === 'value' && written.has(resource.node) ? 'read_write' : 'read'),
     replaces: (output) => replaced.get(output),
     draw: () => 0,
+    rows: () => 0,
     field: () => {
       throw new Error('no fields here');
     },

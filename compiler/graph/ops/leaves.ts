@@ -64,9 +64,13 @@ export const input: Primitive<{ readonly op: 'input'; readonly name: string }> =
   interpret: (node, _inputs, environment) => lookUp('input', node.operation.name, environment.inputs, node),
 };
 
-export const field: Primitive<{ readonly op: 'field'; readonly field: string }> = {
+/** In the environment, `t@D.wrong` is the field `t` at the rows that the draw `D.wrong` has chosen. */
+export const field: Primitive<{ readonly op: 'field'; readonly field: string; readonly rows?: string; readonly differs?: string }> = {
   infer: (operation, inputs, type) => given(`field '${operation.field}'`, inputs, type, ['f32', 'i32']),
-  interpret: (node, _inputs, environment) => lookUp('field', node.operation.field, environment.fields, node),
+  interpret(node, _inputs, environment) {
+    const { field: name, rows } = node.operation;
+    return lookUp('field', rows === undefined ? name : `${name}@${rows}`, environment.fields, node);
+  },
 };
 
 export const variable: Primitive<{ readonly op: 'variable'; readonly name: string }> = {
