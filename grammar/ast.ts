@@ -188,11 +188,12 @@ export interface StateStatement {
   readonly shape: Expr;
   readonly initial: Expr;
 }
-/** `weight k: [8, 3] ~ normal(0, 1)` (drawn) or `weight start: [] = 0` (a value). */
+/** `weight k: [8, 3] ~ normal(0, 1)` (drawn) or `weight start: [] = 0` (a value); `weight w as "weight_l{i}": ...` is stored by that name. */
 export interface WeightStatement {
   readonly kind: 'weight';
   readonly span: Span;
   readonly name: Name;
+  readonly stored?: StringExpr;
   readonly shape: Expr;
   readonly initial: Expr;
   readonly drawn: boolean;

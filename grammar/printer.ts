@@ -121,7 +121,15 @@ class Printer {
       case 'state':
         return ['state ', s.name.text, ': ', e.expr(s.shape), ' = ', e.expr(s.initial)];
       case 'weight':
-        return ['weight ', s.name.text, ': ', e.expr(s.shape), s.drawn ? ' ~ ' : ' = ', e.expr(s.initial)];
+        return [
+          'weight ',
+          s.name.text,
+          s.stored === undefined ? '' : [' as ', stringText(s.stored.text)],
+          ': ',
+          e.expr(s.shape),
+          s.drawn ? ' ~ ' : ' = ',
+          e.expr(s.initial),
+        ];
       case 'require':
         return ['require ', e.behindWord(s.condition), s.message === undefined ? '' : [', ', stringText(s.message.text)]];
       case 'for':

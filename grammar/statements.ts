@@ -113,6 +113,11 @@ export abstract class StatementParser extends ExpressionParser {
   private weight = this.RULE('weight', (): WeightStatement => {
     const first = this.CONSUME(t.Weight);
     const name = this.nameOf(this.CONSUME(t.Word));
+    let stored: StringExpr | undefined;
+    this.OPTION(() => {
+      this.CONSUME(t.As);
+      stored = this.SUBRULE(this.text);
+    });
     this.CONSUME(t.Colon);
     const shape = this.SUBRULE(this.expression);
     const drawn = this.OR<boolean>({
@@ -120,7 +125,7 @@ export abstract class StatementParser extends ExpressionParser {
       ERR_MSG: 'weight start',
     });
     const initial = this.SUBRULE2(this.expression);
-    return { kind: 'weight', span: this.from(first), name, shape, initial, drawn };
+    return { kind: 'weight', span: this.from(first), name, ...(stored && { stored }), shape, initial, drawn };
   });
 
   protected require = this.RULE('require', (): RequireStatement => {

@@ -86,10 +86,11 @@ export function binary(e: Elaborator, op: BinaryOp, leftValue: Value, rightValue
   const left = e.force(leftValue);
   const right = e.force(rightValue);
   if (left.kind === 'poison' || right.kind === 'poison') return POISON;
+  const equality = op === '==' || op === '!=';
+  if (equality && (left.kind === 'none' || right.kind === 'none')) return bool(same(left, right) === (op === '=='));
   if (left.kind === 'record' || right.kind === 'record') return onRecords(e, left, right, span, (a, b) => binary(e, op, a, b, span));
   if (left.kind === 'number' && right.kind === 'number') return onNumbers(e, op, left, right, span);
-  const known = (left.kind !== 'tensor' && right.kind !== 'tensor') || left.kind === 'none' || right.kind === 'none';
-  if ((op === '==' || op === '!=') && known) return bool(same(left, right) === (op === '=='));
+  if (equality && left.kind !== 'tensor' && right.kind !== 'tensor') return bool(same(left, right) === (op === '=='));
   if ((op === 'and' || op === 'or') && left.kind === 'bool' && right.kind === 'bool')
     return bool(op === 'and' ? left.value && right.value : left.value || right.value);
   if (op === '+' && left.kind === 'list' && right.kind === 'list') return list([...left.items, ...right.items]);

@@ -252,18 +252,29 @@ function requireHolds(e: Elaborator, statement: RequireStatement, scope: Scope):
   if (condition.kind !== 'bool') return e.fail(statement.condition.span, messages.notBool(describe(condition)));
   if (condition.value) return NONE;
   const written = statement.condition.span.source.text.slice(statement.condition.span.start, statement.condition.span.end);
-  const text = statement.message
-    ? statement.message.text.replace(/\{([A-Za-z_]\w*)\}/g, (whole, name: string) => (scope.find(name) ? show(scope.find(name) as Value) : whole))
-    : `\`${written}\` does not hold`;
+  const text = statement.message ? filledIn(statement.message.text, scope) : `\`${written}\` does not hold`;
   return e.fail(statement.span, messages.requireFailed(text));
+}
+
+/** `{name}` in a text becomes the value of that name. */
+function filledIn(text: string, scope: Scope, write: (value: Value) => string = show): string {
+  return text.replace(/\{([A-Za-z_]\w*)\}/g, (whole, name: string) => {
+    const value = scope.find(name);
+    return value ? write(value) : whole;
+  });
 }
 
 function declareWeight(e: Elaborator, statement: WeightStatement, scope: Scope): Value {
   const shape = shapeOf(e, evaluate(e, statement.shape, scope), statement.shape.span);
   if (!shape) return poisonName(scope, statement.name.text);
+  const stored = statement.stored ? filledIn(statement.stored.text, scope, (value) => (value.kind === 'string' ? value.text : show(value))) : undefined;
+  if (stored !== undefined && !/^[A-Za-z_]\w*$/.test(stored)) {
+    e.fail(statement.stored?.span ?? statement.span, messages.storedName(stored));
+    return poisonName(scope, statement.name.text);
+  }
   return declare(
     e,
-    { name: statement.name.text, shape, drawn: statement.drawn, span: statement.span, kind: 'weight' },
+    { name: statement.name.text, stored, shape, drawn: statement.drawn, span: statement.span, kind: 'weight' },
     evaluate(e, statement.initial, scope),
     statement.initial.span,
     scope,
@@ -290,7 +301,7 @@ function poisonName(scope: Scope, name: string): Value {
 /** Declares a variable at its first use, finds it at later ones, and binds its local name to its value. */
 function declare(
   e: Elaborator,
-  what: { name: string; shape: number[]; drawn: boolean; span: Span; kind: 'weight' | 'state' },
+  what: { name: string; stored?: string; shape: number[]; drawn: boolean; span: Span; kind: 'weight' | 'state' },
   initial: Value,
   initialSpan: Span,
   scope: Scope,
@@ -300,7 +311,7 @@ function declare(
     e.fail(what.span, messages.weightOutsideNet(what.kind));
     return poisonName(scope, what.name);
   }
-  const name = `${e.frame.weightPath}.${what.name}`;
+  const name = `${e.frame.weightPath}.${what.stored ?? what.name}`;
   let variable = e.declared.get(name);
   if (variable && (variable.shape.length !== what.shape.length || variable.shape.some((length, i) => length !== what.shape[i]))) {
     e.fail(what.span, messages.variableShape(name, variable.shape, what.shape));

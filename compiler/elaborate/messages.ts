@@ -139,6 +139,11 @@ export const weightOutsideNet = (kind: string): Problem => ({
   message: `a ${kind} belongs to a net, and this is used outside of any`,
   help: 'move the call into a `net`: a net owns its weights',
 });
+export const storedName = (text: string): Problem => ({
+  code: 'GAN2040',
+  message: `a weight cannot be stored as "${text}"`,
+  help: 'a name has letters, digits and _, and begins with no digit; `{i}` in it stands for the value of i',
+});
 export const extendsCircle = (path: string): Problem => ({ code: 'GAN2029', message: `\`extends "${path}"\` goes in a circle` });
 export const cannotRead = (path: string, why: string): Problem => ({ code: 'GAN2030', message: `cannot read "${path}": ${why}` });
 export const notAnInitialiser = (what: string): Problem => ({

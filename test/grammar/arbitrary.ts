@@ -43,6 +43,7 @@ const wordText = fc.oneof(
 const name: fc.Arbitrary<Name> = wordText.map((text) => ({ text, span }));
 
 const text = fc.string({ unit: fc.constantFrom('a', ' ', '{', '}', '"', '\\', '\n', '%', '/', "'", '#', 'é', '字'), maxLength: 8 });
+const stringExpr = text.map((t) => ({ kind: 'string' as const, span, text: t }));
 
 const number: fc.Arbitrary<Expr> = fc.oneof(
   fc.nat(4096).map((value): Expr => ({ kind: 'number', span, value, exact: true })),
@@ -128,16 +129,10 @@ const parts = fc.letrec<Parts>((tie) => {
       fc.record({ name, value: expr }).map((r): Statement => ({ kind: 'bind', span, ...r })),
       fc.record({ name, value: expr }).map((r): Statement => ({ kind: 'advance', span, ...r })),
       state,
-      fc.record({ name, shape: expr, initial: expr, drawn: fc.boolean() }).map((r): Statement => ({ kind: 'weight', span, ...r })),
       fc
-        .tuple(
-          expr,
-          maybe(
-            'message',
-            text.map((t) => ({ kind: 'string' as const, span, text: t })),
-          ),
-        )
-        .map(([condition, message]): Statement => ({ kind: 'require', span, condition, ...message })),
+        .tuple(fc.record({ name, shape: expr, initial: expr, drawn: fc.boolean() }), maybe('stored', stringExpr))
+        .map(([r, stored]): Statement => ({ kind: 'weight', span, ...r, ...stored })),
+      fc.tuple(expr, maybe('message', stringExpr)).map(([condition, message]): Statement => ({ kind: 'require', span, condition, ...message })),
       fc.record({ name, over: expr, body: tie('body') }).map((r): Statement => ({ kind: 'for', span, ...r })),
       tie('net') as fc.Arbitrary<Statement>,
       tie('block') as fc.Arbitrary<Statement>,
