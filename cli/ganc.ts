@@ -137,7 +137,11 @@ First steps:
       .option('--out <dir>', 'folder of the run (default: runs/NAME-1, runs/NAME-2, ...)')
       .option('--resume [run]', 'go on with a run: its folder (default: that of --out, or the latest run of this spec)')
       .option('--overfit', 'train on one batch, always the same, to see that the model can learn')
-      .option('--init <file>', 'weights to start from (safetensors, named as `ganc inspect --json` lists them)')
+      .option(
+        '--init <source>',
+        'weights to start from, all or some: a safetensors file (named as `ganc inspect --json` lists them) or a run; NET=source for one net (repeatable)',
+        (source: string, before: string[] = []) => [...before, source],
+      )
       .option('--feed <file>', 'data, noise and other draws of every update (safetensors, PLAYER.NAME, e.g. D.x, D.z, G.z)')
       .option('--trace <file>', 'write losses, reports, first gradients and weights (safetensors)')
       .option('--trace-steps <list>', 'steps whose weights --trace holds, as in 1,10,50', stepList)

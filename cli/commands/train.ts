@@ -19,7 +19,7 @@ export interface TrainCommandOptions extends SpecOptions {
   readonly out?: string;
   readonly resume?: string | true;
   readonly overfit?: boolean;
-  readonly init?: string;
+  readonly init?: readonly string[];
   readonly feed?: string;
   readonly trace?: string;
   readonly traceSteps?: readonly number[];
@@ -184,7 +184,14 @@ function header(info: TrainStart, program: Program | undefined): void {
     const nets = Object.entries(parameters(program)).map(([net, n]) => `${net} ${count(n)}`);
     err(`parameters  ${nets.join(', ')}\n`);
   }
+  if (info.init) err(`init        ${initText(info.init)}\n`);
   err(`run         ${info.folder}${info.step > 0 ? `, going on from step ${count(info.step)}` : ''}\n`);
+}
+
+/** `4 of 10 weights given; fresh: D.fc1.weight, D.fc1.bias, ...`. */
+function initText({ taken, weights, fresh }: NonNullable<TrainStart['init']>): string {
+  const names = fresh.length === 0 ? '' : `; fresh: ${fresh.slice(0, 8).join(', ')}${fresh.length > 8 ? `, and ${fresh.length - 8} more` : ''}`;
+  return `${count(taken)} of ${count(weights)} weights given${names}`;
 }
 
 function summary(result: TrainResult): void {

@@ -35,7 +35,7 @@ export interface RunRecord {
   readonly data?: string;
   readonly base: string;
   readonly overfit?: boolean;
-  readonly init?: string;
+  readonly init?: readonly string[];
   readonly feed?: string;
 }
 

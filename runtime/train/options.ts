@@ -22,8 +22,9 @@ export interface TrainOptions {
   readonly spec?: string;
   /** Folder that paths of the data start from; default the current one. */
   readonly base?: string;
+  /** Where weights start: see `readInitial`. */
+  readonly init?: readonly string[];
   /** Safetensors files. */
-  readonly init?: string;
   readonly feed?: string;
   readonly trace?: string;
   /** Steps after which the trace keeps weights and states. */
@@ -59,6 +60,8 @@ export interface TrainStart {
   readonly device: string;
   /** One line on the data. */
   readonly data?: string;
+  /** With `init`: how many of how many weights were given, and which are fresh. */
+  readonly init?: { readonly taken: number; readonly weights: number; readonly fresh: readonly string[] };
   /** Steps done already, and in all. */
   readonly step: number;
   readonly steps: number;

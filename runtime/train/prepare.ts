@@ -4,12 +4,12 @@ import { dirname, resolve } from 'node:path';
 import { trainingEntries } from '../../compiler/program/schedule.js';
 import type { Program, TrainPlan } from '../../compiler/program/types.js';
 import { type DataSet, loadData } from '../data/index.js';
-import type { TensorData } from '../execute/tensor.js';
+import { ChosenRows } from './chosen.js';
 import { RunError } from './errors.js';
 import { type Feed, fedInputs, readFeed } from './feed.js';
 import { fileReason } from './files.js';
 import { type RunRecord, readProgramFolder, readRecord, runPaths } from './folder.js';
-import { readInitial } from './initial.js';
+import { type InitialWeights, readInitial } from './initial.js';
 import type { TrainOptions } from './options.js';
 import { usedFields } from './rows.js';
 import { Trace } from './trace.js';
@@ -26,10 +26,11 @@ export interface Prepared {
   readonly base: string;
   readonly feedPath?: string;
   readonly feed?: Feed;
-  readonly initPath?: string;
-  readonly initial?: Map<string, TensorData>;
+  readonly initial?: InitialWeights;
   readonly trace?: Trace;
   readonly data?: DataSet;
+  /** Rows that draws choose. */
+  readonly chosen: ChosenRows;
   /** All entries that will be called, and the data fields that they read. */
   readonly entries: readonly string[];
   readonly fields: readonly string[];
@@ -69,13 +70,16 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
   if (feed !== undefined && steps > feed.steps) throw new RunError(`cannot train ${steps} steps`, `${feedPath} has inputs for ${feed.steps}`);
   const trace = options.trace === undefined ? undefined : new Trace(options.trace, program, plan, options.traceSteps ?? [], steps);
   if (options.trace !== undefined) await checkFolderOf(options.trace);
-  const initPath = options.init === undefined ? undefined : resolve(options.init);
-  const initial = initPath === undefined ? undefined : await readInitial(initPath, program);
+  const initial = options.init === undefined || options.init.length === 0 ? undefined : await readInitial(options.init, program, options.warn);
 
   const entries = [...new Set([plan.init, ...trainingEntries(plan), ...program.samples.map((s) => s.entry)])];
   const fields = usedFields(program, entries);
   const needed = program.data !== undefined && (fields.length > 0 || readsRows(program, entries));
-  const data = needed && program.data !== undefined ? await loadData(program.data, { seed, base, cache: options.cache }) : undefined;
+  const data =
+    needed && program.data !== undefined
+      ? await loadData(program.data, { seed, base, cache: options.cache, progress: options.loading, warn: options.warn })
+      : undefined;
+  const chosen = new ChosenRows(program, data, seed, entries);
   return {
     program,
     plan,
@@ -86,7 +90,6 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
     base,
     feedPath,
     feed,
-    initPath: initPath ?? past?.init,
     initial,
     trace,
     data,
@@ -118,7 +121,7 @@ function checkResume(options: TrainOptions, program: Program, past: RunRecord): 
   if (options.program !== undefined && options.program.hash !== past.hash) {
     refuse(
       'the spec or its settings changed since the run began',
-      `resume without them (the folder keeps its own), or start a new run; to begin from its weights: --init ${folder}/checkpoints/...`,
+      `resume without them (the folder keeps its own), or start a new run; to begin from its weights: --init ${folder}`,
     );
   }
   if (options.seed !== undefined && String(options.seed) !== past.seed) refuse(`its seed is ${past.seed}, not ${options.seed}`);

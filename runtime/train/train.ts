@@ -138,7 +138,7 @@ class Session {
       data: data?.describe,
       base: prepared.base,
       overfit: overfit || undefined,
-      init: prepared.initPath,
+      init: prepared.initial?.from ?? past?.init,
       feed: prepared.feedPath,
     };
   }
@@ -148,7 +148,9 @@ class Session {
     try {
       await this.note('running');
       const first = this.checkpoint?.step ?? 0;
-      this.options.started?.({ folder: this.folder, device: this.opened.device, data: this.prepared.data?.describe, step: first, steps });
+      const { initial, data } = this.prepared;
+      const init = initial && { taken: initial.taken, weights: initial.weights, fresh: initial.fresh };
+      this.options.started?.({ folder: this.folder, device: this.opened.device, data: data?.describe, init, step: first, steps });
       await this.begin();
       const done = await this.loop(first);
       const status = done < steps ? 'stopped' : 'finished';
@@ -184,7 +186,7 @@ class Session {
       return;
     }
     await executor.submit([{ entry: plan.init, counter: 0 }]);
-    if (initial !== undefined) executor.write(initial);
+    if (initial !== undefined) executor.write(initial.values);
     if (trace?.wants(0)) trace.keep(0, this.prepared.program, await executor.read());
   }
 

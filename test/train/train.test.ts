@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TensorData } from '../../runtime/execute/tensor.js';
 import { latestCheckpoint } from '../../runtime/train/checkpoint.js';
 import { DivergedError, RunError } from '../../runtime/train/errors.js';
+import { readRecord } from '../../runtime/train/folder.js';
 import { readMetrics } from '../../runtime/train/metrics.js';
 import { readSafetensors, writeSafetensors } from '../../runtime/train/safetensors.js';
 import { sampleRun } from '../../runtime/train/sample.js';
@@ -307,7 +308,7 @@ describe('weights to start from', () => {
         ['G.w', f32([2], 7, 8)],
       ]),
     );
-    const { folder } = await finish({ steps: 0, init: file() });
+    const { folder } = await finish({ steps: 0, init: [file()] });
     const { values } = await weights(folder);
     expect(['D.w', 'G.w', 'average.G.w'].map((name) => [...values.get(name)!.data])).toEqual([
       [5, 6],
@@ -316,20 +317,64 @@ describe('weights to start from', () => {
     ]);
   });
 
+  test('what is not named starts as without; sources add up, each for one net', async () => {
+    await writeSafetensors(file(), new Map([['w', f32([2], 7, 8)]]));
+    const started: unknown[] = [];
+    const { folder } = await finish({ steps: 0, init: [`G=${file()}`], started: (info) => started.push(info.init) });
+    expect(started).toEqual([{ taken: 1, weights: 2, fresh: ['D.w'] }]);
+    const { values } = await weights(folder);
+    const drawn = (await weights((await finish({ steps: 0 })).folder)).values;
+    expect([...values.get('G.w')!.data]).toEqual([7, 8]);
+    expect([...values.get('D.w')!.data]).toEqual([...drawn.get('D.w')!.data]);
+    expect((await readRecord(folder)).init).toEqual([`G=${file()}`]);
+
+    const trained = await finish({ steps: 3, init: [`D=${file()}`] });
+    const other = await finish({ steps: 0, init: [`D=${trained.folder}`, `G=${file()}`] });
+    const both = (await weights(other.folder)).values;
+    expect(both.get('D.w')).toEqual((await weights(trained.folder)).values.get('D.w'));
+    expect([...both.get('G.w')!.data]).toEqual([7, 8]);
+    // Of a whole run: weights, states and averages; the optimizer begins anew.
+    const whole = (await weights((await finish({ steps: 0, init: [trained.folder] })).folder)).values;
+    const last = (await weights(trained.folder)).values;
+    for (const name of ['D.w', 'G.w', 'G.seen', 'average.G.w']) expect(whole.get(name), name).toEqual(last.get(name));
+    expect(whole.get('D.optimizer.m')).toEqual(drawn.get('D.optimizer.m'));
+    expect(whole.get('D.optimizer.m')).not.toEqual(last.get('D.optimizer.m'));
+  });
+
+  test('a counter that PyTorch keeps is left out', async () => {
+    const count = { dtype: 'i32', shape: [], data: Int32Array.of(3) } as const;
+    await writeSafetensors(
+      file(),
+      new Map<string, TensorData>([
+        ['w', f32([2], 7, 8)],
+        ['norm.num_batches_tracked', { ...count, shape: [] }],
+      ]),
+    );
+    const { values } = await weights((await finish({ steps: 0, init: [`G=${file()}`] })).folder);
+    expect([...values.get('G.w')!.data]).toEqual([7, 8]);
+  });
+
   test('every mistake is listed, before any device is opened', async () => {
     await writeSafetensors(
       file(),
       new Map([
         ['D.w', f32([3], 5, 6, 7)],
         ['G.v', f32([2], 7, 8)],
+        ['w', f32([2], 7, 8)],
         ['G.seen', f32([], 1)],
       ]),
     );
-    const { text, log } = await failure({ init: file() });
+    const { text, log } = await failure({ init: [file()] });
     expect(text).toBe(
-      `${file()} does not fit the program tiny\n  reason: G.w [2] is missing; is it the file's G.v?\n  D.w is [3], the program's is [2]\n  G.v [2] is not a variable of this program; did you mean G.w?\n  tensor "G.seen" is F32, where i32 is needed\n  mend: \`ganc inspect --json\` lists every name and shape`,
+      `${file()} does not fit the program tiny\n  reason: D.w is [3], the program's is [2]\n  G.v [2] is not a variable of this program; did you mean G.w?\n  w [2] is not a variable of this program; did you mean G.w?\n  tensor "G.seen" is F32, where i32 is needed\n  mend: \`ganc inspect --json\` lists every name and shape; --init NAME=SOURCE takes what belongs to one net`,
     );
     expect(log.requests).toEqual([]);
+    await writeSafetensors(file(), new Map([['G.w', f32([2], 7, 8)]]));
+    expect((await failure({ init: [file(), `G=${file()}`] })).text).toContain('G.w was given by another --init already');
+    expect((await failure({ init: [`H=${file()}`] })).text).toContain('no weight begins with H.');
+    expect((await failure({ init: [root] })).text).toContain('holds no run');
+    await writeSafetensors(file(), new Map());
+    expect((await failure({ init: [file()] })).text).toContain('it holds no tensors');
   });
 });
 
