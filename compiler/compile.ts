@@ -7,6 +7,7 @@ import type { Source } from '../grammar/source.js';
 import { assemble } from './elaborate/assemble.js';
 import { Elaborator } from './elaborate/elaborator.js';
 import { evaluate } from './elaborate/evaluate.js';
+import { type CompiledJudge, compileJudge } from './elaborate/judges.js';
 import { merge } from './elaborate/merge.js';
 import { loadPrelude } from './elaborate/prelude.js';
 import { assembleRun, type RunOptions } from './elaborate/run.js';
@@ -40,8 +41,15 @@ const SAMPLES_A_CALL = 64;
 
 /** Compiles a spec. Never throws for a bad text: mistakes are diagnostics. */
 export function compileSpec(source: Source, options: CompileOptions = {}): Compiled {
-  return compile(source, options, (e, items, identity) =>
-    assemble(e, items, { ...identity, fed: options.fed ?? new Set(), trace: options.trace ?? false, sampleCount: SAMPLES_A_CALL, batch: options.batch }),
+  return compile(source, options, (e, items, identity, again) =>
+    assemble(e, items, {
+      judges: () => compileJudges(e, items, again),
+      ...identity,
+      fed: options.fed ?? new Set(),
+      trace: options.trace ?? false,
+      sampleCount: SAMPLES_A_CALL,
+      batch: options.batch,
+    }),
   );
 }
 
@@ -55,7 +63,7 @@ export function compileRun(source: Source, net: string, options: CompileOptions 
 function compile(
   source: Source,
   options: CompileOptions,
-  build: (e: Elaborator, items: Items, identity: { name: string; hash: string }) => Module | undefined,
+  build: (e: Elaborator, items: Items, identity: { name: string; hash: string }, again: () => { e: Elaborator; items: Items }) => Module | undefined,
 ): Compiled {
   const diagnostics = new Diagnostics();
   const { spec, complete } = merge(parse(source, diagnostics), source, diagnostics, options);
@@ -64,10 +72,27 @@ function compile(
   const { sources, scope } = loadPrelude();
   const e = new Elaborator(diagnostics, sources, scope);
   const items = readItems(e, spec, settings(e, options.set ?? {}));
-  const module = build(e, items, { name: nameOf(source), hash: hashOf(spec, options) });
+  const again = (): { e: Elaborator; items: Items } => {
+    const apart = new Elaborator(new Diagnostics(), sources, scope);
+    return { e: apart, items: readItems(apart, spec, settings(apart, options.set ?? {})) };
+  };
+  const module = build(e, items, { name: nameOf(source), hash: hashOf(spec, options) }, again);
   if (diagnostics.failed || !module) return { diagnostics: diagnostics.list };
   module.functions.forEach(verify);
   return { module, diagnostics: diagnostics.list };
+}
+
+/** Each in an elaboration of its own. Mistakes in the rest of the spec have been reported, so only those of the judge count. */
+function compileJudges(e: Elaborator, items: Items, again: () => { e: Elaborator; items: Items }): CompiledJudge[] | undefined {
+  if (e.diagnostics.failed) return undefined;
+  const judges: CompiledJudge[] = [];
+  for (const item of items.judges) {
+    const { e: apart, items: own } = again();
+    const judge = compileJudge(apart, own, item);
+    if (judge) judges.push(judge);
+    else for (const diagnostic of apart.diagnostics.list) if (diagnostic.severity === 'error') e.diagnostics.add(diagnostic);
+  }
+  return e.diagnostics.failed ? undefined : judges;
 }
 
 function settings(e: Elaborator, set: Readonly<Record<string, string>>): Map<string, Value> {

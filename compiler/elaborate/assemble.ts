@@ -7,7 +7,9 @@ import { type Elaborator, evaluation, gameFrame } from './elaborator.js';
 import { evaluate } from './evaluate.js';
 import { readGame } from './game.js';
 import { type Inputs, inputScope, readInputs } from './inputs.js';
+import type { CompiledJudge } from './judges.js';
 import * as messages from './messages.js';
+import { assembleMetrics } from './metrics.js';
 import { readSchedule } from './schedule.js';
 import type { Scope } from './scope.js';
 import type { Items } from './spec.js';
@@ -24,6 +26,8 @@ export interface AssembleOptions {
   /** Examples at one call of a sample entry. */
   readonly sampleCount: number;
   readonly batch?: number;
+  /** Compiles the judges; undefined where one of them is wrong. */
+  readonly judges: () => readonly CompiledJudge[] | undefined;
 }
 
 /** Undefined where there were errors. */
@@ -49,9 +53,16 @@ export function assemble(e: Elaborator, items: Items, options: AssembleOptions):
     .map((sample) => sampleFunction(e, sample, inputs, options, averaged, functions))
     .filter((s): s is SamplePlan => s !== undefined);
   checkUncalled(e, items, inputs);
+  const judges = options.judges();
+  const metrics = judges && assembleMetrics(e, items, inputs, { fed: options.fed, averaged }, judges);
   if (e.diagnostics.failed) return undefined;
-  variables.push(...restOf(e, variables));
-  functions.unshift(initFunction(e, variables));
+  const ofJudges = new Set(items.judges.map((judge) => judge.name.text));
+  variables.push(...restOf(e, variables, ofJudges));
+  functions.unshift(initialValues(e, variables));
+  for (const part of [...(judges ?? []), ...(metrics ? [metrics] : [])]) {
+    functions.push(...part.functions);
+    variables.push(...part.variables);
+  }
   return {
     name: options.name,
     hash: options.hash,
@@ -62,6 +73,8 @@ export function assemble(e: Elaborator, items: Items, options: AssembleOptions):
     functions,
     train,
     samples,
+    ...(judges && judges.length > 0 && { judges: judges.map((judge) => judge.plan) }),
+    ...(metrics && { metrics: metrics.plan }),
     layers: layersOf(e),
   };
 }
@@ -131,16 +144,16 @@ function typedArguments(e: Elaborator, net: NetValue, scope: Scope): ArgumentVal
   return args;
 }
 
-/** Variables that no player moves: states, optimizers' states, weights of nets that only a sample calls. */
-function restOf(e: Elaborator, grouped: readonly Variable[]): Variable[] {
+/** Variables that no player moves: states, optimizers' states, weights of nets that only a sample calls; not those of the judges. */
+function restOf(e: Elaborator, grouped: readonly Variable[], judges: ReadonlySet<string>): Variable[] {
   const known = new Set(grouped.map((v) => v.name));
   return [...e.declared.values()]
-    .filter((d) => !known.has(d.name))
+    .filter((d) => !known.has(d.name) && !judges.has(d.owner))
     .map((d) => ({ name: d.name, kind: d.kind, player: d.kind === 'optimizer' ? d.owner : undefined, shape: d.shape, dtype: d.dtype }));
 }
 
 /** First values: drawn by seed and path. An average starts at its weight. */
-export function initFunction(e: Elaborator, variables: readonly Variable[]): GraphFunction {
+export function initialValues(e: Elaborator, variables: readonly Variable[]): GraphFunction {
   const stores = variables.flatMap((variable) => {
     const weight = variable.kind === 'average' ? variable.name.slice(averageName('').length) : variable.name;
     const declared = e.declared.get(weight);

@@ -11,6 +11,7 @@ import type { Periods } from './every.js';
 import type { DataField, FieldRead } from './fields.js';
 import type { Problem } from './messages.js';
 import { differentiated } from './names.js';
+import type { Pool } from './pool.js';
 import { type Frame, Scope } from './scope.js';
 import { type NetValue, POISON, type PoisonValue, type Value } from './values.js';
 
@@ -42,6 +43,8 @@ export interface Evaluation {
   readonly fed: ReadonlySet<string>;
   /** In an update: which periods of `every` are due. */
   readonly periods?: Periods;
+  /** In a metric: what gathers the batches. */
+  readonly pool?: Pool;
 }
 
 export function evaluation(prefix: string, options: Partial<Evaluation> & { batch: number; training: boolean }): Evaluation {

@@ -96,11 +96,6 @@ export const noResult = (kind: string, name: string): Problem => ({
   help: 'its last line is its result: end with the value itself, such as `h`',
 });
 export const cannotIndex = (what: string): Problem => ({ code: 'GAN2019', message: `${what} cannot be indexed` });
-export const holeHere = (): Problem => ({
-  code: 'GAN2020',
-  message: '`_` stands only for an argument of a call that is handed over',
-  help: 'as in `each(head(_, s), axis: 1)`',
-});
 export const notIterable = (what: string): Problem => ({
   code: 'GAN2021',
   message: `\`for\` goes over a list or a range, and this is ${what}`,
@@ -328,21 +323,10 @@ export const movedBeforeUse = (binding: string, player: string): Problem => ({
   message: `\`shared ${binding}\` would be used after ${player} has moved a net in it`,
   help: `let ${player} come last in \`train\`, or bind it without \`shared\``,
 });
-export const needsGame = (what: string): Problem => ({ code: 'GAN4019', message: `${what} has no meaning outside of a game or sample` });
-export const nothingToTrain = (): Problem => ({
-  code: 'GAN4020',
-  message: 'this spec has no `game` and `train`, so there is nothing to train',
-  help: 'see `ganc init` for a whole one',
-});
 export const notAnOptimizer = (name: string): Problem => ({
   code: 'GAN4021',
   message: `\`${name}\` is not an optimizer: one takes the weights and their gradient, and returns new weights`,
   help: 'such as `adam(lr: 2e-4)` or `sgd(lr: 0.01)`',
-});
-export const notInThisContext = (name: string): Problem => ({
-  code: 'GAN4022',
-  message: `\`${name}\` is read outside of an update`,
-  help: '`step` has a value in the game and in rates of optimizers',
 });
 export const batchedObjective = (player: string): Problem => ({
   code: 'GAN4023',
@@ -364,11 +348,6 @@ export const updatedTwice = (player: string): Problem => ({
 export const sampleValue = (what: string): Problem => ({
   code: 'GAN4027',
   message: `a sample is a value for each example, or a record of them, and this is ${what}`,
-});
-export const unownedInSample = (net: string): Problem => ({
-  code: 'GAN4028',
-  message: `no player moves net \`${net}\`: it keeps its first weights`,
-  label: 'never trained',
 });
 export const unknownVariant = (name: string, known: readonly string[]): Problem => ({
   code: 'GAN4029',
@@ -437,4 +416,39 @@ export const absentShare = (share: number): Problem => ({
   code: 'GAN4052',
   message: `\`optional\` says in which share of the examples the field is absent, and this is ${share}`,
   help: 'a number from 0 to below 1, such as `optional 0.2`',
+});
+export const judgeFields = (judge: string, known: readonly string[]): Problem => ({
+  code: 'GAN4037',
+  message: `judge \`${judge}\` does not say which class fields it learns`,
+  help: `write \`judge ${judge}(x) -> {${known.join(', ') || 'label'}} { ... }\``,
+});
+export const notAClass = (field: string, known: readonly string[]): Problem => ({
+  code: 'GAN4038',
+  message: `a judge learns class fields of the data, and \`${field}\` is none`,
+  help: meant(field, known) ?? (known.length > 0 ? `the class fields are ${names(known)}` : 'the data has no field of type class[n]'),
+});
+export const judgeInput = (judge: string, param: string, fields: readonly string[]): Problem => ({
+  code: 'GAN4039',
+  message: `judge \`${judge}\` learns from real rows, and the data has no field \`${param}\``,
+  help: meant(param, fields) ?? (fields.length > 0 ? `its parameters are named after fields: ${names(fields)}` : 'a judge needs a `data` block'),
+});
+export const judgeCalls = (judge: string, net: string): Problem => ({
+  code: 'GAN4040',
+  message: `judge \`${judge}\` calls net \`${net}\`, whose weights are moved by the game`,
+  help: `a judge is apart from the game: make \`${net}\` a block, so that each use has weights of its own`,
+});
+export const judgeScores = (judge: string, field: string, classes: number, found: string): Problem => ({
+  code: 'GAN4041',
+  message: `judge \`${judge}\` is to give ${classes} scores for \`${field}\`, and gives ${found}`,
+  help: `end with \`linear(${classes})\`, or a record: \`{ ${field}: h |> linear(${classes}) }\``,
+});
+export const judgeInGame = (judge: string): Problem => ({
+  code: 'GAN4042',
+  message: `\`${judge}\` is a judge, and the game calls it`,
+  help: 'judges are for metrics; what a player is to learn from is a net',
+});
+export const metricValue = (metric: string, found: string): Problem => ({
+  code: 'GAN4043',
+  message: `a metric is one number or a few, and \`${metric}\` is ${found}`,
+  help: 'average over examples: `E[...]`, or reduce with `axis: batch`',
 });

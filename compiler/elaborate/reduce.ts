@@ -6,24 +6,38 @@ import { asFloat, expand, toTensor } from './arithmetic.js';
 import type { Bound } from './builtins.js';
 import type { Elaborator } from './elaborator.js';
 import * as messages from './messages.js';
+import type { Pool } from './pool.js';
 import { axisOf, sizeOf } from './sizes.js';
 import { bool, logicalShape, NONE, number, POISON, type TensorValue, tensor, type Value } from './values.js';
 
-type Reduce = (e: Elaborator, node: Node, axes: readonly number[]) => Node;
+/** `pool` is there where the batch is reduced in a metric: it goes over more examples than are at hand. */
+type Reduce = (e: Elaborator, node: Node, axes: readonly number[], pool?: Pool) => Node;
 
-const ways: Readonly<Record<string, Reduce>> = {
-  sum: (e, node, axes) => e.builder.sum(node, axes),
-  mean: (e, node, axes) => mean(e, node, axes),
-  max: (e, node, axes) => e.builder.max(node, axes),
-  min: (e, node, axes) => e.builder.unary('neg', e.builder.max(e.builder.unary('neg', node), axes)),
-  norm: (e, node, axes) => safeNorm(e.builder, node, axes),
+const sum: Reduce = (e, node, axes, pool) => {
+  const total = e.builder.sum(node, axes);
+  return pool ? pool.gather('sum', total) : total;
 };
 
-function mean(e: Elaborator, node: Node, axes: readonly number[]): Node {
-  const count = axes.reduce((n, axis) => n * node.shape[axis], 1);
-  const total = e.builder.sum(node, axes);
-  return count === 1 ? total : e.builder.binary('mul', total, e.builder.constant(1 / count, total.shape));
-}
+const max: Reduce = (e, node, axes, pool) => {
+  const greatest = e.builder.max(node, axes);
+  return pool ? pool.gather('max', greatest) : greatest;
+};
+
+const mean: Reduce = (e, node, axes, pool) => {
+  const g = e.builder;
+  const total = sum(e, node, axes, pool);
+  const count = (pool ? axes.slice(1) : axes).reduce((n, axis) => n * node.shape[axis], 1);
+  const each = count === 1 ? total : g.binary('mul', total, g.constant(1 / count, total.shape));
+  return pool ? g.binary('div', each, g.broadcastTo(pool.count, each.shape)) : each;
+};
+
+const ways: Readonly<Record<string, Reduce>> = {
+  sum,
+  mean,
+  max,
+  min: (e, node, axes, pool) => e.builder.unary('neg', max(e, e.builder.unary('neg', node), axes, pool)),
+  norm: (e, node, axes, pool) => (pool ? e.builder.unary('sqrt', sum(e, e.builder.binary('mul', node, node), axes, pool)) : safeNorm(e.builder, node, axes)),
+};
 
 /** `E[v]`: the mean over all elements and examples; field by field on a record. */
 export function meanOfAll(e: Elaborator, given: Value, span: Span): Value {
@@ -41,6 +55,7 @@ export function meanOfAll(e: Elaborator, given: Value, span: Span): Value {
       e,
       node,
       node.shape.map((_, i) => i),
+      t.batched ? e.evaluation.pool : undefined,
     ),
     false,
   );
@@ -81,11 +96,12 @@ function reduceTensor(e: Elaborator, name: string, t: TensorValue, args: Bound):
   const lead = batched ? 1 : 0;
   const axes = [...(over.batch && batched ? [0] : []), ...over.axes.map((axis) => axis + lead)];
   const node = asFloat(e, batched ? expand(e, t, shape, true) : t.node);
-  const reduce = (of: Node): Node => (axes.length === 0 && name !== 'norm' ? of : ways[name](e, of, axes));
+  const pool = over.batch && batched ? e.evaluation.pool : undefined;
+  const reduce = (of: Node): Node => (axes.length === 0 && name !== 'norm' ? of : ways[name](e, of, axes, pool));
   const reduced =
     mask === 'none'
       ? reduce(node)
-      : overMask(e, name, node, batched && !mask.batched ? e.builder.reshape(mask.node, [1, ...mask.node.shape]) : mask.node, axes);
+      : overMask(e, name, node, batched && !mask.batched ? e.builder.reshape(mask.node, [1, ...mask.node.shape]) : mask.node, axes, pool);
   const keep = args.optional('keep') ?? bool(false);
   const result = batched && !over.batch;
   if (keep.kind !== 'bool' || !keep.value) return tensor(reduced, result);
@@ -130,17 +146,17 @@ function maskOf(e: Elaborator, shape: Shape, axes: readonly number[], args: Boun
 }
 
 /** A reduction over the elements where the mask holds; 0 where it holds nowhere. `mask` has the rank of `node`. */
-function overMask(e: Elaborator, name: string, node: Node, mask: Node, axes: readonly number[]): Node {
+function overMask(e: Elaborator, name: string, node: Node, mask: Node, axes: readonly number[], pool?: Pool): Node {
   const g = e.builder;
   const seen = g.broadcastTo(mask, node.shape);
   const without = (value: number): Node => g.select(seen, node, g.constant(value, node.shape));
-  if (name === 'sum' || name === 'norm') return ways[name](e, without(0), axes);
+  if (name === 'sum' || name === 'norm') return ways[name](e, without(0), axes, pool);
   const whole = g.broadcastTo(
     mask,
     mask.shape.map((length, axis) => (axes.includes(axis) ? node.shape[axis] : length)),
   );
-  const few = g.sum(g.cast(whole, 'f32'), axes);
-  const total = name === 'mean' ? g.sum(without(0), axes) : ways[name](e, without(name === 'max' ? -LARGEST : LARGEST), axes);
+  const few = sum(e, g.cast(whole, 'f32'), axes, pool);
+  const total = name === 'mean' ? sum(e, without(0), axes, pool) : ways[name](e, without(name === 'max' ? -LARGEST : LARGEST), axes, pool);
   const count = g.broadcastTo(few, total.shape);
   const one = g.constant(1, total.shape);
   if (name === 'mean') return g.binary('div', total, g.binary('max', count, one));

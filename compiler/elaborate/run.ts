@@ -4,7 +4,7 @@ import { derivative } from '../graph/derivative.js';
 import type { Module } from '../graph/module.js';
 import type { DType, GraphFunction, Node, Shape, Variable } from '../graph/node.js';
 import { asFloat } from './arithmetic.js';
-import { initFunction, layersOf } from './assemble.js';
+import { initialValues, layersOf } from './assemble.js';
 import { callNet } from './call.js';
 import { type Elaborator, evaluation, gameFrame } from './elaborator.js';
 import { readInputs } from './inputs.js';
@@ -55,7 +55,7 @@ export function assembleRun(e: Elaborator, items: Items, netName: string, netSpa
     hyper: items.hyper,
     noises: [],
     variables,
-    functions: [initFunction(e, variables), run],
+    functions: [initialValues(e, variables), run],
     samples: [],
     layers: layersOf(e),
   };

@@ -1,8 +1,22 @@
 /** The items of a spec, by kind, and their names in scope. */
-import type { BlockItem, DataItem, GameItem, HyperItem, Item, NetItem, NoiseItem, SampleItem, Spec, TrainItem } from '../../grammar/ast.js';
+import type {
+  BlockItem,
+  DataItem,
+  GameItem,
+  HyperItem,
+  Item,
+  JudgeItem,
+  MetricItem,
+  NetItem,
+  NoiseItem,
+  SampleItem,
+  Spec,
+  TrainItem,
+} from '../../grammar/ast.js';
 import type { Span } from '../../grammar/source.js';
 import type { Elaborator } from './elaborator.js';
 import { evaluate, setDefaults } from './evaluate.js';
+import { netOfJudge } from './judges.js';
 import * as messages from './messages.js';
 import { describe, type NetValue, type Value } from './values.js';
 
@@ -14,6 +28,8 @@ export interface Items {
   readonly game?: GameItem;
   readonly train?: TrainItem;
   readonly samples: readonly SampleItem[];
+  readonly judges: readonly JudgeItem[];
+  readonly metrics: readonly MetricItem[];
 }
 
 /** Puts hypers, nets and blocks in scope, in program order, and sorts the rest. `set` holds new values for hypers. */
@@ -24,7 +40,9 @@ export function readItems(e: Elaborator, spec: Spec, set: ReadonlyMap<string, Va
   const found: { -readonly [K in 'data' | 'game' | 'train']?: Items[K] } = {};
   const noises: NoiseItem[] = [];
   const samples: SampleItem[] = [];
-  const declare = (item: HyperItem | NetItem | BlockItem): boolean => {
+  const judges: JudgeItem[] = [];
+  const metrics: MetricItem[] = [];
+  const declare = (item: HyperItem | NetItem | BlockItem | JudgeItem): boolean => {
     const before = first.get(item.name.text);
     if (before) e.fail(item.name.span, messages.declaredTwice(item.kind, item.name.text, { message: 'first here', span: before }));
     else first.set(item.name.text, item.name.span);
@@ -78,12 +96,12 @@ export function readItems(e: Elaborator, spec: Spec, set: ReadonlyMap<string, Va
       case 'variant':
         break;
       case 'judge':
+        if (!declare(item)) break;
+        judges.push(item);
+        e.scope.names.set(item.name.text, { kind: 'net', item: netOfJudge(item), scope: e.scope, path: item.name.text, defaults: e.frame.defaults });
+        break;
       case 'metric':
-        e.fail(
-          item.span,
-          messages.unsupported(`\`${item.kind}\` is not compiled by this version`, 'leave it out: training and sampling do not need it'),
-          'warning',
-        );
+        metrics.push(item);
         break;
       default:
         item satisfies never;
@@ -92,5 +110,5 @@ export function readItems(e: Elaborator, spec: Spec, set: ReadonlyMap<string, Va
   const hypers = spec.items.filter((item): item is HyperItem => item.kind === 'hyper').map((item) => item.name.text);
   for (const name of set.keys())
     if (!hypers.includes(name)) e.fail({ source: { name: `--set ${name}`, text: name }, start: 0, end: name.length }, messages.unknownHyper(name, hypers));
-  return { hyper, nets, ...found, noises, samples };
+  return { hyper, nets, ...found, noises, samples, judges, metrics };
 }

@@ -143,6 +143,11 @@ export class Training {
     );
     for (const net of withWeights) {
       if (!owner.has(net) && net !== 'game') {
+        const judge = this.items.judges.find((j) => j.name.text === net);
+        if (judge) {
+          e.fail(judge.name.span, messages.judgeInGame(net));
+          continue;
+        }
         const item = this.items.nets.get(net)?.item;
         e.fail(item?.name.span ?? this.lines()[0].span, messages.noOwner(net, [...(e.callers.get(net) ?? [])]));
       }

@@ -1,5 +1,5 @@
 /** What elaboration makes of a spec: graph functions over shared variables, and the schedule that calls them. */
-import type { DataRequest, SamplePlan, TrainPlan } from '../program/types.js';
+import type { DataRequest, JudgePlan, MetricPlan, SamplePlan, TrainPlan } from '../program/types.js';
 import type { GraphFunction, Shape, Variable } from './node.js';
 
 export interface Module {
@@ -13,6 +13,8 @@ export interface Module {
   readonly functions: readonly GraphFunction[];
   readonly train?: TrainPlan;
   readonly samples: readonly SamplePlan[];
+  readonly judges?: readonly JudgePlan[];
+  readonly metrics?: MetricPlan;
   /** Every use of a net or block, in program order, for `inspect`. */
   readonly layers: readonly Layer[];
 }

@@ -114,8 +114,8 @@ export interface Node {
 export interface Variable {
   /** `G.fc1.weight`, `D.bn.running_mean`, `D.optimizer.m`, `G.average.fc1.weight`, and `D.weights` for a flat view. */
   readonly name: string;
-  /** `flat` views a whole group; it is never saved. */
-  readonly kind: 'weight' | 'state' | 'optimizer' | 'average' | 'flat' | 'carry';
+  /** `flat` views a whole group. `judge`: of a judge, its optimizer's too. Of these, and `carry`, nothing is in a run's checkpoints. */
+  readonly kind: 'weight' | 'state' | 'optimizer' | 'average' | 'judge' | 'flat' | 'carry';
   readonly player?: string;
   readonly shape: Shape;
   readonly dtype: DType;

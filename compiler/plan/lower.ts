@@ -109,6 +109,8 @@ export function lower(module: Module): Program {
     entries: entries.map((p) => p.entry),
     ...(module.train === undefined ? {} : { train: module.train }),
     samples: module.samples,
+    ...(module.judges === undefined ? {} : { judges: module.judges }),
+    ...(module.metrics === undefined ? {} : { metrics: module.metrics }),
   };
   verifyPlan(program, entries);
   return program;

@@ -79,6 +79,9 @@ const train = object({
   sharedBatch: { type: 'boolean' },
 });
 
+const judge = object({ name: text, hash: text, fields: list(text), train });
+const metrics = object({ batch: { type: 'integer', minimum: 1 }, begin: text, passes: list(text), result: text, figures: list(object({ name: text, shape })) });
+
 export const programSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   title: 'ganc program',
@@ -92,7 +95,7 @@ export const programSchema = {
     variables: list(
       object({
         name: text,
-        kind: { enum: ['weight', 'state', 'optimizer', 'average', 'flat', 'carry'] },
+        kind: { enum: ['weight', 'state', 'optimizer', 'average', 'judge', 'flat', 'carry'] },
         'player?': text,
         shape,
         dtype,
@@ -131,6 +134,8 @@ export const programSchema = {
       }),
     ),
     'train?': train,
+    'judges?': list(judge),
+    'metrics?': metrics,
     samples: list(
       object({
         name: text,

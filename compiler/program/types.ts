@@ -26,6 +26,8 @@ export interface Program {
   readonly entries: readonly Entry[];
   readonly train?: TrainPlan;
   readonly samples: readonly SamplePlan[];
+  readonly judges?: readonly JudgePlan[];
+  readonly metrics?: MetricPlan;
 }
 
 /** `data digits = mnist() { x: image[1, 28, 28]  y: class[10] }`. */
@@ -55,7 +57,7 @@ export interface FieldRequest {
 
 export interface ProgramVariable {
   readonly name: string;
-  readonly kind: 'weight' | 'state' | 'optimizer' | 'average' | 'flat' | 'carry';
+  readonly kind: 'weight' | 'state' | 'optimizer' | 'average' | 'judge' | 'flat' | 'carry';
   readonly player?: string;
   readonly shape: readonly number[];
   readonly dtype: DType;
@@ -194,4 +196,24 @@ export interface SamplePlan {
   readonly count: number;
   /** Of each output: its field type (`image`, `video`, `vector`...) if known, and range. */
   readonly outputs: readonly { readonly name: string; readonly type?: string; readonly shape: readonly number[]; readonly range?: readonly [number, number] }[];
+}
+
+/** `judge J(x) -> {digit}`: a classifier of real rows, trained apart from the run: its variables are of kind `judge`, with `player` its name. */
+export interface JudgePlan {
+  readonly name: string;
+  /** SHA-256 of what its training computes: with the rows and the seed it says which weights come out. */
+  readonly hash: string;
+  /** The class fields that it learns. */
+  readonly fields: readonly string[];
+  readonly train: TrainPlan;
+}
+
+/** Figures over many examples: `begin`, then every pass for each batch of them (its counter is the batch's number, its rows are held-out ones), then `result`. */
+export interface MetricPlan {
+  readonly batch: number;
+  readonly begin: string;
+  readonly passes: readonly string[];
+  readonly result: string;
+  /** Outputs of `result`. `J.digit` is the share of held-out rows whose digit judge J knows. */
+  readonly figures: readonly { readonly name: string; readonly shape: readonly number[] }[];
 }

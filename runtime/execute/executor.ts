@@ -4,6 +4,7 @@
  */
 import { drawKey } from '../../compiler/graph/threefry.js';
 import type { Entry, Program, ProgramVariable } from '../../compiler/program/types.js';
+import { isSaved } from '../../compiler/program/variables.js';
 import { GpuError, InputError } from '../device/error.js';
 import { GPUBufferUsage, type GpuDevice } from '../device/open.js';
 import { allocate, allocated, checkBudget, checkField, type Memory } from './memory.js';
@@ -200,7 +201,7 @@ export class Executor {
   /** Values of the named variables as they are after all earlier submits; without names all that a checkpoint holds (no `flat`, no `carry`). */
   async read(names?: readonly string[]): Promise<Map<string, TensorData>> {
     this.#check();
-    const variables = names ? names.map((name) => this.#variable(name)) : this.program.variables.filter((v) => v.kind !== 'flat' && v.kind !== 'carry');
+    const variables = names ? names.map((name) => this.#variable(name)) : this.program.variables.filter((v) => isSaved(v));
     return this.#order.add('exclusive', () => this.#readVariables(variables));
   }
 

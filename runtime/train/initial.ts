@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { DType } from '../../compiler/graph/node.js';
 import type { Program, ProgramVariable } from '../../compiler/program/types.js';
+import { isSaved } from '../../compiler/program/variables.js';
 import { suggest } from '../../grammar/suggest.js';
 import type { TensorData } from '../execute/tensor.js';
 import { latestCheckpoint } from './checkpoint.js';
@@ -41,7 +42,7 @@ const LISTED = 12;
  * average. Throws RunError listing every mistake, or SafetensorsError.
  */
 export async function readInitial(sources: readonly string[], program: Program, warn: (text: string) => void = () => undefined): Promise<InitialWeights> {
-  const known = new Map(program.variables.filter((v) => v.kind !== 'flat' && v.kind !== 'carry').map((v) => [v.name, v]));
+  const known = new Map(program.variables.filter((v) => isSaved(v)).map((v) => [v.name, v]));
   const values = new Map<string, TensorData>();
   const from: string[] = [];
   for (const text of sources) {

@@ -1,5 +1,6 @@
 /** `ganc sample RUN`: from a run's folder to new samples, with nothing but what is in it. */
 import type { Program, SamplePlan } from '../../compiler/program/types.js';
+import { isSaved } from '../../compiler/program/variables.js';
 import { loadData } from '../data/index.js';
 import { entryOf } from '../execute/packing.js';
 import type { TensorData } from '../execute/tensor.js';
@@ -72,6 +73,6 @@ export async function sampleRun(folder: string, options: SampleOptions): Promise
 
 function checkWeights(checkpoint: Checkpoint, program: Program): void {
   if (checkpoint.hash !== program.hash) throw new RunError(`${checkpoint.path} cannot be used`, 'it belongs to another spec');
-  const missing = program.variables.find((v) => v.kind !== 'flat' && v.kind !== 'carry' && !checkpoint.values.has(v.name));
+  const missing = program.variables.find((v) => isSaved(v) && !checkpoint.values.has(v.name));
   if (missing !== undefined) throw new RunError(`${checkpoint.path} cannot be used`, `it lacks ${missing.name}`);
 }

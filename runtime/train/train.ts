@@ -1,5 +1,6 @@
 /** The training loop: steps are sent some ahead of their results, watched, logged, saved; stopped where numbers stop being numbers or somebody asks. */
 import { join } from 'node:path';
+import { isSaved } from '../../compiler/program/variables.js';
 import type { ModeStatistics } from '../data/gaussians.js';
 import { curvePlot } from '../show/curves.js';
 import { type Checkpoint, latestCheckpoint, saveCheckpoint } from './checkpoint.js';
@@ -81,7 +82,7 @@ function checkCheckpoint(checkpoint: Checkpoint, { program, seed }: Prepared): v
   };
   if (checkpoint.hash !== program.hash) refuse('it belongs to another spec');
   if (checkpoint.seed !== seed) refuse(`its seed is ${checkpoint.seed}, the run's is ${seed}`);
-  const missing = program.variables.find((v) => v.kind !== 'flat' && v.kind !== 'carry' && !checkpoint.values.has(v.name));
+  const missing = program.variables.find((v) => isSaved(v) && !checkpoint.values.has(v.name));
   if (missing !== undefined) refuse(`it lacks ${missing.name}`);
 }
 

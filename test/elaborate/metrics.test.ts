@@ -1,0 +1,179 @@
+/** Judges and metrics: figures over many batches are those of all examples at once. */
+import { describe, expect, test } from 'vitest';
+import { compileSpec } from '../../compiler/compile.js';
+import type { Tensor } from '../../compiler/graph/interpret.js';
+import type { Module } from '../../compiler/graph/module.js';
+import { Simulation } from './simulate.js';
+
+const head = `
+data d = tensors(path: "p") { x: vector[3]  y: class[4] }
+noise z: normal[2]
+net G(z) { z |> linear(3) }
+net D(x) { x |> linear(1) }
+game {
+  D minimizes E[D(G(z))] - E[D(x)]
+  G minimizes -E[D(G(z))]
+}
+train { batch 4 steps 2
+  D with sgd(lr: 0.1)
+  G with sgd(lr: 0.1), average 0.9 }
+`;
+const judge = 'judge J(x) -> {y} { x |> linear(8) |> relu |> linear(4) }\n';
+
+function compiled(text: string): Module {
+  const { module, diagnostics } = compileSpec({ name: 'spec.gan', text: head + text });
+  expect(diagnostics.map((d) => d.message)).toEqual([]);
+  return module as Module;
+}
+
+function mistakes(text: string): string[] {
+  return compileSpec({ name: 'spec.gan', text: head + text }).diagnostics.map((d) => `${d.code} ${d.message}`);
+}
+
+/** Batches of rows, and what the metrics are over them. */
+function measure(module: Module, batches: readonly Float64Array[], y: (i: number) => number = (i) => i % 4): Map<string, Tensor> {
+  const { metrics } = module;
+  if (!metrics) throw new Error('no metrics');
+  const run = new Simulation(module);
+  run.call(metrics.begin, 0);
+  for (const pass of metrics.passes)
+    batches.forEach((data, k) => {
+      const fields = new Map<string, Tensor>([
+        ['x', { shape: [metrics.batch, 3], dtype: 'f32', data }],
+        ['y', { shape: [metrics.batch], dtype: 'i32', data: Float64Array.from({ length: metrics.batch }, (_, i) => y(k * metrics.batch + i)) }],
+      ]);
+      run.call(pass, k, new Map(), fields);
+    });
+  return run.call(metrics.result, 0);
+}
+
+const rows = (k: number, n = 100): Float64Array => Float64Array.from({ length: n * 3 }, (_, i) => Math.sin(1 + i * 1.7 + k * 31) * (k + 1) + (i % 3));
+const batches = [0, 1, 2].map((k) => rows(k));
+const column = (c: number): number[] => batches.flatMap((b) => [...b].filter((_, i) => i % 3 === c));
+const mean = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length;
+
+describe('a metric', () => {
+  test('averages over all batches', () => {
+    const found = measure(compiled('metric m = E[x]\nmetric each = mean(x, axis: batch)\nmetric total = sum(x, axes: [batch, 0])'), batches);
+    const columns = [0, 1, 2].map(column);
+    expect(found.get('m')?.data[0]).toBeCloseTo(mean(columns.flat()), 10);
+    expect([...(found.get('each') as Tensor).data]).toEqual(columns.map((c) => expect.closeTo(mean(c), 10)));
+    expect(found.get('total')?.data[0]).toBeCloseTo(
+      columns.flat().reduce((a, b) => a + b, 0),
+      8,
+    );
+  });
+
+  test('takes the extremes and lengths of all batches', () => {
+    const found = measure(compiled('metric high = max(x, axis: batch)\nmetric low = min(x, axis: batch)\nmetric n = norm(x, axis: batch)'), batches);
+    for (const c of [0, 1, 2]) {
+      expect(found.get('high')?.data[c]).toBe(Math.max(...column(c)));
+      expect(found.get('low')?.data[c]).toBe(Math.min(...column(c)));
+      expect(found.get('n')?.data[c]).toBeCloseTo(Math.hypot(...column(c)), 8);
+    }
+  });
+
+  test('that averages what has an average in it goes over the examples twice', () => {
+    const module = compiled('metric variance = mean((x - mean(x, axis: batch))^2, axis: batch)');
+    expect(module.metrics?.passes.length).toBe(2);
+    const found = measure(module, batches);
+    for (const c of [0, 1, 2]) {
+      const m = mean(column(c));
+      expect(found.get('variance')?.data[c]).toBeCloseTo(mean(column(c).map((v) => (v - m) ** 2)), 8);
+    }
+  });
+
+  test('is of averaged weights, and two metrics see the same examples', () => {
+    const module = compiled('metric a = E[G(z)]\nmetric b = E[G(z)] + 1');
+    const run = new Simulation(module);
+    for (const [name, value] of run.variables) if (name.startsWith('average.')) value.data.fill(0);
+    run.variables.get('average.G.linear.bias')?.data.fill(2);
+    const { metrics } = module;
+    run.call(metrics?.begin as string, 0);
+    for (const k of [0, 1]) run.call(metrics?.passes[0] as string, k);
+    const found = run.call(metrics?.result as string, 0);
+    expect(found.get('a')?.data[0]).toBeCloseTo(2, 10);
+    expect(found.get('b')?.data[0]).toBeCloseTo(3, 10);
+  });
+
+  test('counts what a judge says', () => {
+    // The greatest of x says the class; class 3 is never said.
+    const module = compiled(
+      `block say(x) { concat(reshape(x, 3), reshape(0 * sum(x) - 1, 1)) }
+metric share = shares(say(x))
+metric found = classes_found(say(x))
+metric largest = largest_share(say(x))
+metric right = accuracy(say(x), y)
+metric pure = purity(say(x), one_hot(y))`,
+    );
+    const hot = Float64Array.from({ length: 300 }, (_, i) => (Math.floor(i / 3) % 3 === i % 3 ? 1 : 0));
+    const found = measure(module, [hot, hot], (i) => (i % 100) % 4);
+    expect([...(found.get('share') as Tensor).data]).toEqual([0.34, 0.33, 0.33, 0].map((v) => expect.closeTo(v, 10)));
+    expect(found.get('found')?.data[0]).toBe(3);
+    expect(found.get('largest')?.data[0]).toBeCloseTo(0.34, 10);
+    const say = (i: number): number => i % 3;
+    const label = (i: number): number => i % 4;
+    const hundred = Array.from({ length: 100 }, (_, i) => i);
+    expect(found.get('right')?.data[0]).toBeCloseTo(mean(hundred.map((i) => (say(i) === label(i) ? 1 : 0))), 10);
+    const most = [0, 1, 2, 3].map((l) => Math.max(...[0, 1, 2].map((s) => hundred.filter((i) => label(i) === l && say(i) === s).length)));
+    expect(found.get('pure')?.data[0]).toBeCloseTo(most.reduce((a, b) => a + b, 0) / 100, 10);
+  });
+
+  test('that is no figure is refused', () => {
+    expect(mistakes('metric m = G(z)')).toEqual([expect.stringMatching(/^GAN4043 a metric is one number or a few/)]);
+  });
+});
+
+describe('a judge', () => {
+  test('learns from real rows, apart from the run', () => {
+    const module = compiled(`${judge}metric found = classes_found(J(G(z)))`);
+    const [plan] = module.judges ?? [];
+    expect(plan.name).toBe('J');
+    expect(plan.fields).toEqual(['y']);
+    expect(module.train?.updates.map((u) => u.player)).toEqual(['D', 'G']);
+    const mine = module.variables.filter((v) => v.player === 'J' && v.kind !== 'flat').map((v) => [v.name, v.kind]);
+    expect(mine).toContainEqual(['J.linear.weight', 'judge']);
+    expect(mine.every(([, kind]) => kind === 'judge')).toBe(true);
+    expect(module.functions.find((f) => f.name === 'init')?.stores.some((s) => s.variable.startsWith('J.'))).toBe(false);
+    const run = new Simulation(module);
+    run.call(plan.train.init, 0);
+    const before = run.variables.get('J.linear.weight')?.data.slice();
+    const x = { shape: [plan.train.batch, 3], dtype: 'f32', data: rows(0, plan.train.batch) } as const;
+    const y = { shape: [plan.train.batch], dtype: 'i32', data: Float64Array.from({ length: plan.train.batch }, (_, i) => i % 4) } as const;
+    const fields = new Map<string, Tensor>([
+      ['x', x],
+      ['y', y],
+    ]);
+    const losses = Array.from(
+      { length: 60 },
+      (_, i) =>
+        run.call(plan.train.updates[0].entry, i, new Map([['step', { shape: [], dtype: 'f32', data: Float64Array.of(i) }]]), fields).get('loss')
+          ?.data[0] as number,
+    );
+    expect(run.variables.get('J.linear.weight')?.data).not.toEqual(before);
+    expect(losses[59]).toBeLessThan(losses[0]);
+  });
+
+  test('is the same judge in specs that differ elsewhere, and another one when its text differs', () => {
+    const hash = (text: string): string | undefined => compiled(text).judges?.[0].hash;
+    const own = hash(judge);
+    expect(hash(`${judge}metric m = E[x]\n// a comment\n`)).toBe(own);
+    expect(hash(judge.replace('linear(8)', 'linear(9)'))).not.toBe(own);
+    expect(hash(judge.replace('relu', 'tanh'))).not.toBe(own);
+  });
+
+  test('has a figure of its own for each field: how often it is right', () => {
+    const { metrics } = compiled('judge J(x) -> {y} { { y: x |> linear(4), more: x } }');
+    expect(metrics?.figures).toEqual([{ name: 'J.y', shape: [] }]);
+  });
+
+  test('is refused where it does not fit', () => {
+    expect(mistakes('judge J(x) { x |> linear(4) }')).toEqual([expect.stringMatching(/^GAN4037 .*which class fields it learns/)]);
+    expect(mistakes('judge J(x) -> {x} { x |> linear(4) }')).toEqual([expect.stringMatching(/^GAN4038 .*class fields of the data, and `x` is none/)]);
+    expect(mistakes('judge J(w) -> {y} { w |> linear(4) }')).toEqual([expect.stringMatching(/^GAN4039 .*no field `w`/)]);
+    expect(mistakes('judge J(x) -> {y} { D(x) |> linear(4) }')).toEqual([expect.stringMatching(/^GAN4040 .*calls net `D`/)]);
+    expect(mistakes('judge J(x) -> {y} { x |> linear(5) }')).toEqual([expect.stringMatching(/^GAN4041 .*is to give 4 scores for `y`/)]);
+    const inGame = head.replace('E[D(G(z))] - E[D(x)]', 'E[D(G(z))] - E[D(x)] + E[J(x)]') + judge;
+    expect(compileSpec({ name: 'spec.gan', text: inGame }).diagnostics.map((d) => d.code)).toEqual(['GAN4042']);
+  });
+});
