@@ -82,6 +82,6 @@ export function mismatch(e: Elaborator, args: Bound): Value {
   if (!first) return e.fail(args.call.span, messages.missingArgument('mismatch', 'field', '`mismatch(t)`'));
   const path = drawPath(e);
   const chosen = { rows: path, differs: first.name };
-  if (others.length === 0) return fieldValue(e, first, path, chosen);
+  if (others.length === 0) return fieldValue(e, first, `${path}.${first.name}`, chosen);
   return { kind: 'record', fields: new Map(wanted.map((field) => [field.name, fieldValue(e, field, `${path}.${field.name}`, chosen)])) };
 }

@@ -175,9 +175,6 @@ function checkField(request: DataRequest, field: FieldRequest, source: Source): 
       near === undefined ? undefined : `did you mean '${near}'?`,
     );
   }
-  if (field.optional !== undefined && field.optional > 0) {
-    throw new DataError(`field '${field.name}' is marked optional`, `${request.source} delivers it with every row`, `leave 'optional ${field.optional}' out`);
-  }
 }
 
 function wantedTypes(request: DataRequest): Set<string> {

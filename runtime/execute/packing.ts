@@ -11,6 +11,8 @@ export interface Call {
   readonly step?: number;
   /** Rows of the data fields, for entries that read data. */
   readonly rows?: Uint32Array;
+  /** Rows that draws have chosen beside them, by the draw's path. */
+  readonly chosen?: Readonly<Record<string, Uint32Array>>;
   readonly tensors?: Readonly<Record<string, TensorData>>;
 }
 
@@ -84,16 +86,19 @@ export function packInputs(entry: Entry, spans: readonly Span[], total: number, 
         break;
       case 'rows': {
         const count = elements(input.shape);
-        if (!call.rows) throw new InputError(`${where}it reads data, and the call names no rows; ${count} are needed`);
-        if (call.rows.length !== count) throw new InputError(`${where}the call names ${call.rows.length} rows; the batch is ${count}`);
+        const own = input.differs === undefined;
+        const rows = own ? call.rows : call.chosen?.[input.name];
+        const kind = own ? 'rows' : `rows for "${input.name}"`;
+        if (!rows) throw new InputError(`${where}it reads data, and the call names no ${kind}; ${count} are needed`);
+        if (rows.length !== count) throw new InputError(`${where}the call names ${rows.length} ${kind}; the batch is ${count}`);
         for (const [field, there] of fieldRows) {
-          const bad = call.rows.findIndex((row) => row >= there);
+          const bad = rows.findIndex((row) => row >= there);
           if (bad >= 0)
             throw new InputError(
-              `${where}row ${call.rows[bad]} (number ${bad} of the batch) is not there: the data field "${field}" has ${there} rows, numbered from 0`,
+              `${where}row ${rows[bad]} (number ${bad} of the batch) is not there: the data field "${field}" has ${there} rows, numbered from 0`,
             );
         }
-        bytes.set(bytesOf(call.rows), at);
+        bytes.set(bytesOf(rows), at);
         break;
       }
       case 'tensor': {

@@ -4,7 +4,6 @@ import type { EntryInput, Program, TrainPlan } from '../../compiler/program/type
 import { suggest } from '../../grammar/suggest.js';
 import type { TensorData } from '../execute/tensor.js';
 import { RunError } from './errors.js';
-import { usedFields } from './rows.js';
 import { readSafetensors, SafetensorsError } from './safetensors.js';
 
 /** Begins the names of what a step evaluates once: `shared.x`. */
@@ -113,13 +112,16 @@ function unfedInputs(program: Program, plan: TrainPlan): { name: string; each: n
     ...(plan.shared === undefined ? [] : [{ player: 'shared', entry: plan.shared }]),
     ...plan.updates.flatMap((line) => entriesOf(line).map((entry) => ({ player: line.player, entry }))),
   ];
+  const optional = program.draws.filter((path) => path.endsWith('.present'));
   for (const { player, entry } of entries) {
-    for (const field of usedFields(program, [entry])) {
-      unfed.push({
-        name: plan.sharedBatch ? `${SHARED}${field}` : `${player}.${field}`,
-        each: [plan.batch, ...(program.data?.fields.find((f) => f.name === field)?.shape ?? [])],
-      });
+    const own = plan.sharedBatch ? SHARED : `${player}.`;
+    for (const { name, fields = [], differs } of program.entries.find((e) => e.name === entry)?.inputs ?? []) {
+      for (const field of fields) {
+        const path = differs === undefined ? `${own}${field}` : `${name}.${field}`;
+        unfed.push({ name: path, each: [plan.batch, ...(program.data?.fields.find((f) => f.name === field)?.shape ?? [])] });
+      }
     }
+    for (const name of optional) if (name.startsWith(own) || name.startsWith(`${player}.`)) unfed.push({ name, each: [plan.batch] });
     for (const noise of program.noises) {
       if (program.draws.includes(`${player}.${noise.name}`)) unfed.push({ name: `${player}.${noise.name}`, each: [plan.batch, ...noise.shape] });
     }
@@ -131,7 +133,10 @@ function unfedInputs(program: Program, plan: TrainPlan): { name: string; each: n
 function unneeded(name: string, program: Program, plan: TrainPlan): boolean {
   const [player, ...rest] = name.split('.');
   const own = rest.join('.');
-  return plan.updates.some((u) => u.player === player) && [...program.noises, ...(program.data?.fields ?? [])].some((given) => given.name === own);
+  const fields = program.data?.fields ?? [];
+  const known = [...program.noises, ...fields].map((given) => given.name);
+  for (const { name, optional } of fields) if (optional !== undefined) known.push(`${name}.present`);
+  return plan.updates.some((u) => u.player === player) && known.includes(own);
 }
 
 function slice(tensor: TensorData, call: number, input: EntryInput): TensorData {

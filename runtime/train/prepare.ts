@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { trainingEntries } from '../../compiler/program/schedule.js';
 import type { Program, TrainPlan } from '../../compiler/program/types.js';
 import { type DataSet, loadData } from '../data/index.js';
+import { ChosenRows } from './chosen.js';
 import { RunError } from './errors.js';
 import { type Feed, fedInputs, readFeed } from './feed.js';
 import { fileReason } from './files.js';
@@ -29,6 +30,7 @@ export interface Prepared {
   readonly trace?: Trace;
   readonly data?: DataSet;
   /** Rows that draws choose. */
+  readonly chosen: ChosenRows;
   /** All entries that will be called, and the data fields that they read. */
   readonly entries: readonly string[];
   readonly fields: readonly string[];
@@ -77,6 +79,7 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
     needed && program.data !== undefined
       ? await loadData(program.data, { seed, base, cache: options.cache, progress: options.loading, warn: options.warn })
       : undefined;
+  const chosen = new ChosenRows(program, data, seed, entries);
   return {
     program,
     plan,
@@ -90,6 +93,7 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
     initial,
     trace,
     data,
+    chosen,
     entries,
     fields,
   };

@@ -5,6 +5,7 @@ import { loadData } from '../data/index.js';
 import { entryOf } from '../execute/packing.js';
 import type { TensorData } from '../execute/tensor.js';
 import { type Checkpoint, latestCheckpoint, readCheckpoint } from './checkpoint.js';
+import { ChosenRows } from './chosen.js';
 import { RunError } from './errors.js';
 import type { OpenExecutor } from './executor.js';
 import { readProgramFolder, readRecord, runPaths } from './folder.js';
@@ -63,8 +64,9 @@ export async function sampleRun(folder: string, options: SampleOptions): Promise
   const opened = await options.open(program, { seed: options.seed ?? seed, choice: checkpoint.choice, entries: [plan.entry] });
   try {
     opened.executor.write(checkpoint.values);
-    const feeder = new RowFeeder(opened.executor, data, fields, opened.fieldLimit);
-    const outputs = await collectSamples(opened.executor, program, plan, count, data, feeder, options.tensors);
+    const chosen = new ChosenRows(program, data, options.seed ?? seed, [plan.entry]);
+    const feeder = new RowFeeder(opened.executor, { data, fields }, chosen, opened.fieldLimit);
+    const outputs = await collectSamples(opened.executor, program, plan, count, data, feeder, { tensors: options.tensors });
     return { program, plan, step: checkpoint.step, device: opened.device, outputs, background: backgroundOf(program.data, data) };
   } finally {
     opened.close();

@@ -1,6 +1,6 @@
 /** Running a sample entry until there are enough, and writing what it gave. */
 import { extname } from 'node:path';
-import type { DataRequest, Program, SamplePlan } from '../../compiler/program/types.js';
+import type { DataRequest, Entry, Program, SamplePlan } from '../../compiler/program/types.js';
 import { suggest } from '../../grammar/suggest.js';
 import { type Mixture, type ModeStatistics, mixtureOf, modeStatistics } from '../data/gaussians.js';
 import type { DataSet } from '../data/index.js';
@@ -24,6 +24,26 @@ export function findSample(program: Program, name?: string): SamplePlan {
   throw new RunError(`${program.name} has no sample '${name}'`, `it has ${names.join(', ') || 'none'}`, near === undefined ? '' : `did you mean '${near}'?`);
 }
 
+export interface SampleInputs {
+  /** Optional fields that the samples do without; others are there. */
+  readonly absent?: ReadonlySet<string>;
+  /** What the entry is given beside its rows. */
+  readonly tensors?: Readonly<Record<string, TensorData>>;
+}
+
+/** For an entry that reads optional fields: 1 for every example where a field is there, 0 where it is absent. */
+function presence(entry: Entry, absent: ReadonlySet<string>): Record<string, TensorData> {
+  const found: Record<string, TensorData> = {};
+  for (const { kind, name, shape } of entry.inputs) {
+    const field = kind === 'tensor' ? PRESENT.exec(name)?.[1] : undefined;
+    if (field !== undefined) found[name] = { dtype: 'f32', shape: [...shape], data: new Float32Array(shape[0]).fill(absent.has(field) ? 0 : 1) };
+  }
+  return found;
+}
+
+/** Name of the input that says of an optional field whether examples have it. */
+const PRESENT = /^sample.*\.(\w+)\.present$/;
+
 /**
  * `count` samples of each output, [count, ...]. Call k has counter k, so the first samples are the same however many are asked for.
  * Entries that read data get held-out rows, one after another (training rows where none are held out).
@@ -35,15 +55,16 @@ export async function collectSamples(
   count: number,
   data: DataSet | undefined,
   feeder: RowFeeder,
-  tensors?: Readonly<Record<string, TensorData>>,
+  { absent = new Set(), tensors }: SampleInputs = {},
 ): Promise<Map<string, TensorData>> {
   const entry = entryOf(program, plan.entry);
   const batch = rowsOf(entry);
   const [first, rows] = data === undefined ? [0, 1] : data.heldOut > 0 ? [data.count, data.heldOut] : [0, data.count];
+  const given = { ...presence(entry, absent), ...tensors };
   const parts = new Map<string, TensorData[]>();
   for (let k = 0; k * plan.count < count; k++) {
     const wanted = batch === undefined ? undefined : Uint32Array.from({ length: batch }, (_, i) => first + ((k * batch + i) % rows));
-    const [result] = await executor.submit([{ entry: plan.entry, counter: k, rows: feeder.prepare([wanted])[0], tensors }]);
+    const [result] = await executor.submit(feeder.prepare([{ entry: plan.entry, counter: k, rows: wanted, tensors: given }]));
     for (const { name } of plan.outputs) parts.set(name, [...(parts.get(name) ?? []), result.outputs[name]]);
   }
   return new Map([...parts].map(([name, list]) => [name, join(list, count)]));

@@ -109,11 +109,11 @@ class Session {
     private readonly opened: Opened,
     private readonly checkpoint: Checkpoint | undefined,
   ) {
-    const { program, plan, seed, data, feed, overfit, past, fields } = prepared;
+    const { program, plan, seed, data, feed, overfit, past } = prepared;
     this.paths = runPaths(folder);
     this.metrics = new MetricsLog(this.paths.metrics);
     this.schedule = new Schedule(program, plan, { seed, rows: data?.count ?? 1, overfit, feed });
-    this.feeder = new RowFeeder(opened.executor, data, fields, opened.fieldLimit);
+    this.feeder = new RowFeeder(opened.executor, prepared, prepared.chosen, opened.fieldLimit);
     if (checkpoint !== undefined) {
       this.schedule.restore(checkpoint.counters);
       this.saved = { step: checkpoint.step, path: checkpoint.path };
@@ -200,8 +200,7 @@ class Session {
     let step = first;
     while (step < steps && signal?.aborted !== true) {
       const planned = this.schedule.step(step);
-      const rows = this.feeder.prepare(planned.map((call) => call.rows));
-      const calls = planned.map((call, i) => ({ ...call, rows: rows[i] }));
+      const calls = this.feeder.prepare(planned);
       step++;
       this.send(step, calls);
       while (this.pending.length >= Math.max(1, this.options.inFlight ?? IN_FLIGHT)) await this.pending.shift();

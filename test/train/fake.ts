@@ -37,7 +37,7 @@ export function fakeProgram(options: FakeOptions = {}): Program {
             ...(player === 'D' ? [{ kind: 'tensor', name: 'D.x', dtype: 'f32', shape: [BATCH, 2], buffer: 2, offset: 256 } as const] : []),
             { kind: 'tensor', name: `${player}.z`, dtype: 'f32', shape: [BATCH], buffer: 2, offset: 512 } as const,
           ]
-        : [{ kind: 'rows', name: 'rows', dtype: 'u32', shape: [BATCH], buffer: 2, offset: 8 } as const]),
+        : [{ kind: 'rows', name: 'rows', dtype: 'u32', shape: [BATCH], buffer: 2, offset: 8, fields: ['x'] } as const]),
     ],
     outputs: [
       { name: 'loss', dtype: 'f32', shape: [], buffer: 3, offset: 0 },
