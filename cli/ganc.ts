@@ -196,6 +196,18 @@ First steps:
 
   examples(
     program
+      .command('explain')
+      .description('what the code of a message means, with an example and its mend; or a block of the prelude, whole')
+      .argument('[topic]', 'a code, or the name of a block (default: list all codes)')
+      .option('--json', 'as JSON')
+      .action(async (topic: string | undefined, options) => (await import('./commands/explain.js')).explain(topic, options)),
+    'explain',
+    'explain GAN3003',
+    'explain batch_norm',
+  );
+
+  examples(
+    program
       .command('doctor')
       .description('which device is used, what it can do, how to get a better one')
       .option('--json', 'as JSON')

@@ -109,6 +109,8 @@ export function showDiagnostics(list: readonly Diagnostic[], to: Output, format:
   if (list.length === 0 && format !== 'json') return;
   const text = renderDiagnostics(list, { format, color: format === 'pretty' && to.colors.isColorSupported });
   to(text.endsWith('\n') ? text : `${text}\n`);
+  const first = list.find((d) => d.severity === 'error');
+  if (format === 'pretty' && first) to(to.colors.dim(`\`ganc explain ${first.code}\` says more\n`));
 }
 
 /** The value of a compilation; its mistakes, if any, are shown on stderr and end the command. */

@@ -47,6 +47,19 @@ export function table(rows: readonly (readonly string[])[], right: readonly numb
   return rows.map((row) => `${indent}${line(row).trimEnd()}\n`).join('');
 }
 
+/** Lines of at most `width` columns, broken between words. */
+export function wrap(text: string, width: number): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(/\s+/)) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line].join('\n');
+}
+
 /** `1,489,681`. */
 export function count(value: number): string {
   return String(value).replace(/\B(?=(\d{3})+$)/g, ',');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ganc, root, temporaryFolder } from './support.js';
 
-const commands = ['init', 'check', 'inspect', 'compile', 'train', 'sample', 'run', 'doctor'];
+const commands = ['init', 'check', 'inspect', 'compile', 'train', 'sample', 'run', 'explain', 'doctor'];
 
 test('help goes to stdout with examples, for every command', async () => {
   const help = await ganc(['--help']);
