@@ -7,7 +7,7 @@ import { type FieldLayout, type GeneratedKernel, type Group, MAX_STORAGE_BINDING
 import { generateReduce } from '../kernels/reduce.js';
 import type { Command, Entry, EntryInput, ProgramKernel } from '../program/types.js';
 import type { Fused } from '../rewrite/fuse.js';
-import { describe, MAX_BINDING, PlanError, TooLargeError } from './error.js';
+import { describe, MAX_VALUE, PlanError, TooLargeError } from './error.js';
 import { BINDING_ALIGNMENT, type Buffers, ELEMENT_BYTES, type Fields, type Range, roundUp, storedBytes, type Variables } from './memory.js';
 import { type Copy, isLeafMemory, type Placement, place, readsOf } from './place.js';
 import type { Interval, ScratchPool } from './scratch.js';
@@ -177,9 +177,9 @@ export function planEntry(fn: GraphFunction, fused: Fused, shared: Shared): Plan
     const kernel = shared.kernel(generated);
     const bindings = generated.bindings.map(({ resource }) => {
       const range = rangeOf(resource);
-      if (range.size > MAX_BINDING) {
+      if (range.size > MAX_VALUE) {
         const what = resource.kind === 'value' ? describe(resource.node) : resource.kind;
-        throw new TooLargeError(what, range.size, 'make the batch or the layer smaller');
+        throw new TooLargeError(what, range.size, 'make the batch or the layer smaller', MAX_VALUE);
       }
       return { buffer: range.buffer, offset: range.offset, size: range.size };
     });

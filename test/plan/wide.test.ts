@@ -31,3 +31,19 @@ test('weights beyond what a GPU binds are refused, the largest by name', () => {
   expect(module).toBeDefined();
   if (module) expect(() => lower(module)).toThrow(/what G moves takes 309\.\d MiB/);
 });
+
+test('an intermediate result may be as large as workstations bind, and no larger', () => {
+  const convolved = (batch: number) => {
+    const { module } = compileSpec({
+      name: 'wide.gan',
+      text: `noise z: normal[1, 64, 64]
+net G(z) { z |> conv(64, kernel: 3, padding: 1) |> batch_norm |> global_average_pool }
+game { G minimizes E[G(z)^2] }
+train { batch ${batch} steps 1
+ G with sgd() }`,
+    });
+    return lower(module as NonNullable<typeof module>);
+  };
+  expect(Math.max(...convolved(256).buffers.map((b) => b.size))).toBe(256 * 2 ** 20);
+  expect(() => convolved(2048)).toThrow(/takes 2048\.0 MiB, and GPUs bind/);
+});
