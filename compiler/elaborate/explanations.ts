@@ -4,6 +4,7 @@
  */
 import { fields } from './explanations/fields.js';
 import { game } from './explanations/game.js';
+import { judges } from './explanations/judges.js';
 import { names } from './explanations/names.js';
 import { schedule } from './explanations/schedule.js';
 import { shapes } from './explanations/shapes.js';
@@ -16,4 +17,4 @@ export interface Explanation {
   readonly right: string;
 }
 
-export const explanations: Readonly<Record<string, Explanation>> = { ...names, ...shapes, ...game, ...schedule, ...fields };
+export const explanations: Readonly<Record<string, Explanation>> = { ...names, ...shapes, ...game, ...schedule, ...fields, ...judges };

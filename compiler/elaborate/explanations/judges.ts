@@ -1,0 +1,48 @@
+/** Judges and metrics: GAN4037 and on. */
+import type { Explanation } from '../explanations.js';
+
+export const judges: Readonly<Record<string, Explanation>> = {
+  GAN4037: {
+    about: 'A judge learns class fields of the data from real rows, and says which behind `->`. Without them it would have nothing to learn.',
+    wrong: 'data digits = mnist() {\n  x: image[1, 28, 28]\n  y: class[10]\n}\njudge J(x) { x |> flatten |> linear(64) |> relu |> linear(10) }',
+    right: 'data digits = mnist() {\n  x: image[1, 28, 28]\n  y: class[10]\n}\njudge J(x) -> {y} { x |> flatten |> linear(64) |> relu |> linear(10) }',
+  },
+  GAN4038: {
+    about: 'What a judge learns are fields of type `class[n]`, by their names in `data`.',
+    wrong: 'data digits = mnist() {\n  x: image[1, 28, 28]\n  y: class[10]\n}\njudge J(x) -> {label} { x |> flatten |> linear(64) |> relu |> linear(10) }',
+    right: 'data digits = mnist() {\n  x: image[1, 28, 28]\n  y: class[10]\n}\njudge J(x) -> {y} { x |> flatten |> linear(64) |> relu |> linear(10) }',
+  },
+  GAN4039: {
+    about:
+      'A judge learns from rows of the data, so its parameters are named after fields. In a metric it may be given anything of that shape, such as what a net made.',
+    wrong:
+      'data digits = mnist() {\n  x: image[1, 28, 28]\n  y: class[10]\n}\njudge J(picture) -> {y} { picture |> flatten |> linear(64) |> relu |> linear(10) }',
+    right: 'data digits = mnist() {\n  x: image[1, 28, 28]\n  y: class[10]\n}\njudge J(x) -> {y} { x |> flatten |> linear(64) |> relu |> linear(10) }',
+  },
+  GAN4040: {
+    about:
+      'A judge is apart from the game, so that runs of several specs can share it. A net is moved by a player of the game; a block gives the judge weights of its own.',
+    wrong:
+      'data digits = mnist() {\n  x: image[1, 28, 28]\n  y: class[10]\n}\nnet Features(x) { x |> flatten |> linear(64) |> relu }\njudge J(x) -> {y} { Features(x) |> linear(10) }',
+    right:
+      'data digits = mnist() {\n  x: image[1, 28, 28]\n  y: class[10]\n}\nblock features(x) { x |> flatten |> linear(64) |> relu }\njudge J(x) -> {y} { features(x) |> linear(10) }',
+  },
+  GAN4041: {
+    about: 'A judge ends in one score for each class of its field, before any softmax; for several fields, in a record of them.',
+    wrong: 'data digits = mnist() {\n  x: image[1, 28, 28]\n  y: class[10]\n}\njudge J(x) -> {y} { x |> flatten |> linear(64) }',
+    right: 'data digits = mnist() {\n  x: image[1, 28, 28]\n  y: class[10]\n}\njudge J(x) -> {y} { x |> flatten |> linear(64) |> relu |> linear(10) }',
+  },
+  GAN4042: {
+    about: 'A judge measures what has come out. A player that learned from it would learn to please the measure: give the game a net instead.',
+    wrong:
+      'data digits = mnist() {\n  x: image[1, 28, 28]\n  y: class[10]\n}\njudge J(x) -> {y} { x |> flatten |> linear(64) |> relu |> linear(10) }\ngame { G minimizes E[J(G(z))] }',
+    right:
+      'data digits = mnist() {\n  x: image[1, 28, 28]\n  y: class[10]\n}\njudge J(x) -> {y} { x |> flatten |> linear(64) |> relu |> linear(10) }\ngame { G minimizes E[(x - G(z))^2] }\nmetric found = classes_found(J(G(z)))',
+  },
+  GAN4043: {
+    about:
+      'A metric is averaged over many examples, and shown as one number, a small tensor, or a record of these. `E[v]` and `axis: batch` take the examples away.',
+    wrong: 'data digits = mnist() {\n  x: image[1, 28, 28]\n  y: class[10]\n}\nmetric size = abs(G(z))',
+    right: 'data digits = mnist() {\n  x: image[1, 28, 28]\n  y: class[10]\n}\nmetric size = E[abs(G(z))]',
+  },
+};
