@@ -105,6 +105,7 @@ export function binary(e: Elaborator, op: BinaryOp, leftValue: Value, rightValue
   if (!a || !b) return POISON;
   const aligned = align(e, [a, b]);
   if (!aligned) return e.fail(span, messages.cannotBroadcast(op, logicalShape(a), logicalShape(b)));
+  if (op === '^' && right.kind === 'number' && !Number.isInteger(right.value)) e.noted.domain(e, `^ ${right.value}`, asFloat(e, a.node), span);
   return tensor(onNodes(e, op, aligned.nodes[0], aligned.nodes[1], right), aligned.batched);
 }
 
@@ -239,6 +240,7 @@ export function elementwise(e: Elaborator, name: UnaryName, argument: Value, spa
   const t = toTensor(e, value, span);
   if (!t) return POISON;
   const node = name === 'not' ? truth(e, t.node) : keepsIntegers(name) && t.node.dtype === 'i32' ? t.node : asFloat(e, t.node);
+  e.noted.domain(e, name, node, span);
   return tensor(e.builder.unary(name, node), t.batched);
 }
 

@@ -3,6 +3,7 @@ import type { Module } from '../graph/module.js';
 import { type GraphFunction, size, type Variable } from '../graph/node.js';
 import type { SamplePlan, TrainPlan } from '../program/types.js';
 import { call } from './call.js';
+import { checkRanges } from './check-ranges.js';
 import { type Elaborator, evaluation, gameFrame } from './elaborator.js';
 import { evaluate } from './evaluate.js';
 import { readGame } from './game.js';
@@ -56,6 +57,7 @@ export function assemble(e: Elaborator, items: Items, options: AssembleOptions):
   const judges = options.judges();
   const metrics = judges && assembleMetrics(e, items, inputs, { fed: options.fed, averaged }, judges);
   if (e.diagnostics.failed) return undefined;
+  checkRanges(e, inputs.fields);
   const ofJudges = new Set(items.judges.map((judge) => judge.name.text));
   variables.push(...restOf(e, variables, ofJudges));
   functions.unshift(initialValues(e, variables));

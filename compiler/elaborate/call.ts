@@ -92,11 +92,13 @@ export function callNet(e: Elaborator, net: NetValue, args: readonly ArgumentVal
   const scope = new Scope(net.scope);
   if (!bindParameters(e, item, args, span, scope, frame)) return POISON;
   noteLayer(e, frame, args);
+  e.noted.passed(frame, item, scope, args);
   const result = e.within({ frame }, () => {
     checkParameterTypes(e, item, scope);
     return declaredResult(e, item, run(e, item.body, scope), scope);
   });
   noteOutput(e, frame, result);
+  e.noted.call(frame, item, result);
   return finish(e, 'net', item, result);
 }
 

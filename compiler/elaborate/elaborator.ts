@@ -11,6 +11,7 @@ import type { Periods } from './every.js';
 import type { DataField, FieldRead } from './fields.js';
 import type { Problem } from './messages.js';
 import { differentiated } from './names.js';
+import { Noted } from './noted.js';
 import type { Pool } from './pool.js';
 import { type Frame, Scope } from './scope.js';
 import { type NetValue, POISON, type PoisonValue, type Value } from './values.js';
@@ -24,6 +25,8 @@ export interface Declared {
   readonly shape: Shape;
   readonly dtype: DType;
   readonly span: Span;
+  /** The use of a block that declares it. */
+  readonly frame: Frame;
   readonly initial: Node;
 }
 
@@ -71,6 +74,8 @@ export class Elaborator {
   readonly layers = new Map<string, Layer>();
   /** Who calls each net: other nets, or `game`. */
   readonly callers = new Map<string, Set<string>>();
+  /** For the checks at the end. */
+  readonly noted = new Noted();
   readonly scope: Scope;
   evaluation: Evaluation = evaluation('run', { batch: 1, training: false });
   frame: Frame = gameFrame('run');
@@ -114,6 +119,13 @@ export class Elaborator {
     }
     this.diagnostics.add({ code: problem.code, severity, message: problem.message, span: place, label: problem.label, help: problem.help, notes });
     return POISON;
+  }
+
+  /** The place of the user's text at which a place is shown: of one in the prelude, the call that led there. */
+  placeOf(span: Span, frame: Frame): Span {
+    let place = span;
+    for (let f: Frame | undefined = frame; this.preludeSources.has(place.source) && f?.callSpan; f = f.caller) place = f.callSpan;
+    return place;
   }
 
   /** Makes the draw where a value is wanted; other values as they are. */

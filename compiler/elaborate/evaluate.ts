@@ -321,7 +321,7 @@ function declare(
     const node = initialNode(e, name, what.shape, initial, what.drawn, initialSpan);
     if (!node) return poisonName(scope, what.name);
     const kind = e.frame.optimizer ? 'optimizer' : what.kind;
-    variable = { name, kind, owner: owner ?? 'game', shape: what.shape, dtype: 'f32', span: what.span, initial: node } satisfies Declared;
+    variable = { name, kind, owner: owner ?? 'game', shape: what.shape, dtype: 'f32', span: what.span, frame: e.frame, initial: node } satisfies Declared;
     e.declared.set(name, variable);
   }
   if (what.kind === 'state') e.frame.states.set(what.name, name);
@@ -341,5 +341,6 @@ export function advance(e: Elaborator, local: string, nameSpan: Span, given: Val
     return e.fail(valueSpan, messages.initialShape(local, variable.shape, value.node.shape));
   const whole = e.builder.broadcastTo(value.node.dtype === variable.dtype ? value.node : e.builder.cast(value.node, variable.dtype), variable.shape);
   e.evaluation.advanced.set(variable.name, whole);
+  e.noted.advance(variable.name, whole);
   return NONE;
 }

@@ -29,12 +29,14 @@ export type Leaf = (node: Node) => Interval;
 
 const NOT_NEGATIVE = interval(0, Infinity);
 const WAVE = interval(-1, 1);
+/** Ends that are reached by rounding alone. */
+const open = ({ low, high }: Interval): Interval => interval(low, high);
 
 const unary: Readonly<Record<UnaryName, (a: Interval) => Interval>> = {
   neg: negate,
   abs: absolute,
   sign: (a) => rising(a, Math.sign, true),
-  exp: (a) => rising(a, Math.exp),
+  exp: (a) => open(rising(a, Math.exp)),
   expm1: (a) => rising(a, Math.expm1),
   log: (a) => rising(meet(a, NOT_NEGATIVE), Math.log),
   log1p: (a) => rising(meet(a, interval(-1, Infinity)), Math.log1p),
@@ -43,8 +45,8 @@ const unary: Readonly<Record<UnaryName, (a: Interval) => Interval>> = {
   sin: () => WAVE,
   cos: () => WAVE,
   tanh: (a) => rising(a, Math.tanh),
-  sigmoid: (a) => rising(a, (x) => (Math.abs(x) === Infinity ? Number(x > 0) : sigmoid(x))),
-  softplus: (a) => rising(a, (x) => (x === Infinity ? x : softplus(x))),
+  sigmoid: (a) => open(rising(a, (x) => (Math.abs(x) === Infinity ? Number(x > 0) : sigmoid(x)))),
+  softplus: (a) => open(rising(a, (x) => (x === Infinity ? x : softplus(x)))),
   erf: (a) => rising(a, (x) => (Math.abs(x) === Infinity ? Math.sign(x) : erf(x))),
   floor: (a) => rising(a, Math.floor, true),
   ceil: (a) => rising(a, Math.ceil, true),
@@ -98,6 +100,7 @@ export class Ranges {
       case 'binary':
         if (operation.name === 'div' && node.dtype !== 'f32') return ANY;
         if (operation.name === 'div' && a.low >= 0 && isShare(node)) return meet(divide(a, b), interval(0, 1));
+        if (operation.name === 'add') return this.between(inputs[0], inputs[1]) ?? this.between(inputs[1], inputs[0]) ?? add(a, b);
         return binary[operation.name](a, b, inputs[0] === inputs[1]);
       case 'compare':
         return TRUTH;
@@ -135,13 +138,27 @@ export class Ranges {
     return nodes.map((node) => this.known.get(node) as Interval);
   }
 
+  /** a + (c - a) t with t in 0..1 lies between a and c. */
+  private between(a: Node, rest: Node): Interval | undefined {
+    if (rest.operation.op !== 'binary' || rest.operation.name !== 'mul') return undefined;
+    for (const [difference, share] of [rest.inputs, [rest.inputs[1], rest.inputs[0]]]) {
+      const { operation, inputs } = difference;
+      const { low, high } = this.known.get(share) as Interval;
+      if (operation.op === 'binary' && operation.name === 'sub' && inputs[1] === a && low >= 0 && high <= 1)
+        return join(this.known.get(a) as Interval, this.known.get(inputs[0]) as Interval);
+    }
+    return undefined;
+  }
+
   /** A branch of a `select` that is itself what is compared lies on its side of the other: `x` of `where(x > 0, x, 0)`. */
   private branch(condition: Node, node: Node, holds: boolean): Interval {
     const range = this.known.get(node) as Interval;
     const { operation, inputs } = condition;
     if (operation.op === 'unary' && operation.name === 'not') return this.branch(inputs[0], node, !holds);
-    if (operation.op !== 'compare' || operation.name === 'eq') return range;
+    if (operation.op !== 'compare') return range;
     const [left, right] = this.each(inputs);
+    // Equal by chance alone.
+    if (operation.name === 'eq') return holds && !left.atLow && !left.atHigh ? interval(range.low, range.high) : range;
     if (inputs[0] === node) return meet(range, holds ? interval(-Infinity, right.high) : interval(right.low, Infinity));
     if (inputs[1] === node) return meet(range, holds ? interval(left.low, Infinity) : interval(-Infinity, left.high));
     return range;

@@ -79,7 +79,12 @@ test('every elementwise operation on every pair of ranges', () => {
         ...unary.map((name) => b.unary(name, x)),
         ...[y, x, three, b.constant(0.5, [24]), b.constant(-2, [24])].flatMap((other) => binary.map((name) => b.binary(name, x, other))),
       ];
-      nodes.push(b.binary('div', x, b.broadcastTo(b.reshape(b.sum(x, [0]), [1]), [24])), b.cast(b.cast(x, 'i32'), 'f32'), b.cast(b.compare('lt', x, y), 'f32'));
+      nodes.push(
+        b.binary('div', x, b.broadcastTo(b.reshape(b.sum(x, [0]), [1]), [24])),
+        b.cast(b.cast(x, 'i32'), 'f32'),
+        b.binary('add', x, b.binary('mul', b.unary('sigmoid', y), b.binary('sub', y, x))),
+        b.cast(b.compare('lt', x, y), 'f32'),
+      );
       const inputs = new Map([
         ['x', within([24], first, pick)],
         ['y', within([24], second, pick)],
@@ -117,6 +122,11 @@ describe('what is known', () => {
     ],
     ['a linear value', b.sum(x, [1]), { low: -Infinity, high: Infinity }],
     ['x - x^2', b.binary('sub', b.unary('sigmoid', x), b.binary('mul', x, x)), { low: -Infinity, high: 1 }],
+    [
+      'lerp',
+      b.binary('add', b.unary('tanh', x), b.binary('mul', b.binary('sub', b.unary('sigmoid', x), b.unary('tanh', x)), b.fill(x, 0.1))),
+      { low: -1, high: 1 },
+    ],
     ['a picture in zeros', b.pad(b.unary('sigmoid', x), [1, 0], [0, 0]), { low: 0, atLow: true, high: 1 }],
   ])('%s', (_, node, expected) => {
     expect(ranges.of(node)).toMatchObject(expected);
