@@ -124,23 +124,35 @@ function overlay(parent: readonly Item[], child: readonly Item[]): Item[] {
 function mergeGame(parent: GameItem, child: GameItem): GameItem {
   const key = (line: GameLine): string =>
     line.kind === 'objective' ? `objective ${line.player.text}` : line.kind === 'require' ? `require ${line.span.start}` : `${line.kind} ${line.name.text}`;
-  return { ...child, lines: mergeLines(parent.lines, child.lines, key) };
+  return { ...child, lines: mergeLines(parent.lines, child.lines, key, (line) => line.kind === 'binding') };
 }
 
 function mergeTrain(parent: TrainItem, child: TrainItem): TrainItem {
   const key = (line: TrainLine): string => (line.kind === 'update' ? `update ${line.player.text}` : `${line.kind} ${line.name.text}`);
-  return { ...child, lines: mergeLines(parent.lines, child.lines, key) };
+  return { ...child, lines: mergeLines(parent.lines, child.lines, key, () => false) };
 }
 
-/** A child's line takes the place of the parent's of the same key; new lines follow. */
-function mergeLines<T>(parent: readonly T[], child: readonly T[], key: (line: T) => string): T[] {
+/**
+ * A child's line takes the place of the parent's of the same key. New lines follow at the end, but those that the child has before a replaced line which
+ * `reads` what stands above it come right before that.
+ */
+function mergeLines<T>(parent: readonly T[], child: readonly T[], key: (line: T) => string, reads: (line: T) => boolean): T[] {
   const replaced = new Set<T>();
-  const result = parent.map((old) => {
+  const places = parent.map((old) => {
     const line = child.find((c) => !replaced.has(c) && key(c) === key(old));
     if (line) replaced.add(line);
     return line ?? old;
   });
-  return [...result, ...child.filter((line) => !replaced.has(line))];
+  const before = new Map<T, T[]>();
+  let added: T[] = [];
+  for (const line of child) {
+    if (!replaced.has(line)) added.push(line);
+    else if (reads(line)) {
+      before.set(line, added);
+      added = [];
+    }
+  }
+  return [...places.flatMap((line) => [...(before.get(line) ?? []), line]), ...added];
 }
 
 function report(diagnostics: Diagnostics, span: Span, problem: messages.Problem): void {

@@ -295,6 +295,11 @@ variant other { game { G minimizes E[abs(G(z))] } }`;
       compiled(child, { ...options, resolve }).variables.find((v) => v.name === 'G.linear.weight')?.shape[0] as number;
     expect([width({}), width({ variant: 'wide' }), width({ variant: 'wide', set: { k: '5' } })]).toEqual([3, 9, 5]);
   });
+  test('a line that a child adds before one that it replaces can be read there', () => {
+    const parent = base.replace('{ G minimizes E[G(z)^2] }', '{ fake = G(z)\n score = E[fake]\n G minimizes score }');
+    const child = 'extends "parent.gan"\ngame { squared = fake^2\n score = E[squared] }';
+    expect(messages(child, { resolve: (path) => ({ name: path, text: parent }) })).toEqual([]);
+  });
   test('a circle of `extends` is an error', () => {
     expect(messages('extends "spec.gan"', { resolve: (path) => ({ name: path, text: 'extends "spec.gan"' }) })).toEqual([
       '`extends "spec.gan"` goes in a circle',
