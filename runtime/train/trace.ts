@@ -51,8 +51,8 @@ export class Trace {
       // Of an update of several batches: when it is whole.
       if (player === undefined || batch.index < batch.of - 1) continue;
       const update = [calls.slice(i - batch.index, i + 1), results.slice(i - batch.index, i + 1)] as const;
-      const { losses, reports } = readStep(...update);
-      append(this.losses, player, losses[player]);
+      const { losses, parts, reports } = readStep(...update);
+      for (const [name, value] of Object.entries({ ...losses, ...parts })) append(this.losses, name, value);
       if (last) for (const [name, value] of Object.entries(reports)) append(this.reports, name, value);
       for (const [name, tensor] of Object.entries(results[i].outputs)) {
         const key = `grad0.${name.slice('grad.'.length)}`;
