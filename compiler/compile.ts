@@ -27,6 +27,8 @@ export interface CompileOptions {
   readonly trace?: boolean;
   /** Wins over the spec's batch. */
   readonly batch?: number;
+  /** Examples at one call of a sample; default 64. */
+  readonly samples?: number;
   /** Reads the text that `extends` names, seen from the source that says so; throws with a reason. */
   readonly resolve?: (path: string, from: Source) => Source;
 }
@@ -47,7 +49,7 @@ export function compileSpec(source: Source, options: CompileOptions = {}): Compi
       ...identity,
       fed: options.fed ?? new Set(),
       trace: options.trace ?? false,
-      sampleCount: SAMPLES_A_CALL,
+      sampleCount: options.samples ?? SAMPLES_A_CALL,
       batch: options.batch,
     }),
   );

@@ -148,8 +148,8 @@ export function size(shape: Shape): number {
   return shape.reduce((a, b) => a * b, 1);
 }
 
-/** Inputs before users, each node once; deterministic. */
-export function topological(roots: readonly Node[]): Node[] {
+/** Inputs before users, each node once; deterministic. What only those in `ends` need is left out. */
+export function topological(roots: readonly Node[], ends?: { has(node: Node): boolean }): Node[] {
   const seen = new Set<Node>();
   const order: Node[] = [];
   const stack: { node: Node; next: number }[] = [];
@@ -159,7 +159,7 @@ export function topological(roots: readonly Node[]): Node[] {
     stack.push({ node: root, next: 0 });
     while (stack.length > 0) {
       const top = stack[stack.length - 1];
-      if (top.next < top.node.inputs.length) {
+      if (top.next < top.node.inputs.length && !ends?.has(top.node)) {
         const input = top.node.inputs[top.next++];
         if (!seen.has(input)) {
           seen.add(input);

@@ -3,6 +3,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Module } from '../graph/module.js';
+import type { GraphFunction } from '../graph/node.js';
 import { verify } from '../graph/verify.js';
 import type { GeneratedKernel } from '../kernels/kernel.js';
 import { type Command, PROGRAM_FORMAT, type Program, type ProgramKernel } from '../program/types.js';
@@ -13,7 +14,7 @@ import { prune } from '../rewrite/prune.js';
 import { split } from '../rewrite/split.js';
 import { transpose } from '../rewrite/transpose.js';
 import { verifyGroups } from '../rewrite/verify-groups.js';
-import { kernelKey, type PlannedEntry, planEntry, programKernel, type Shared } from './entry.js';
+import { kernelKey, type PlannedEntry, planEntry, programKernel, type Shared, type Trace } from './entry.js';
 import { BINDING_ALIGNMENT, Buffers, ELEMENT_BYTES, layFields, layVariables, roundUp } from './memory.js';
 import { ScratchPool } from './scratch.js';
 import { verifyPlan } from './verify.js';
@@ -55,8 +56,24 @@ class Parameters {
   }
 }
 
+/** A program, and of each entry what its commands compute: for checks. */
+export interface Lowered {
+  readonly program: Program;
+  readonly entries: readonly {
+    /** The function as the kernels have it. */
+    readonly fn: GraphFunction;
+    /** Of each command: the nodes that it reads and writes, and where they lie meanwhile. */
+    readonly traces: readonly Trace[];
+  }[];
+}
+
 /** Throws `PlanError` where the program cannot be laid out on any GPU; any other error is a fault of the compiler. */
 export function lower(module: Module): Program {
+  return lowerTraced(module).program;
+}
+
+/** As `lower`, with what each command computes. */
+export function lowerTraced(module: Module): Lowered {
   const buffers = new Buffers();
   const variables = layVariables(module.variables, buffers);
   const fields = layFields(module.data, buffers);
@@ -80,8 +97,8 @@ export function lower(module: Module): Program {
     kernel: (generated) => kernels.add(generated),
     parameters: (words) => ({ buffer: parametersBuffer, ...parameters.add(words) }),
   };
-  const planned = module.functions.map((given): PlannedEntry => {
-    const fn = narrow(split(transpose(masks(prune(given)))));
+  const functions = module.functions.map((given) => narrow(split(transpose(masks(prune(given))))));
+  const planned = functions.map((fn): PlannedEntry => {
     verify(fn);
     const fused = fuse(fn, module.variables);
     verifyGroups(fn, fused);
@@ -113,5 +130,5 @@ export function lower(module: Module): Program {
     ...(module.metrics === undefined ? {} : { metrics: module.metrics }),
   };
   verifyPlan(program, entries);
-  return program;
+  return { program, entries: entries.map(({ traces }, i) => ({ fn: functions[i], traces })) };
 }

@@ -33,6 +33,13 @@ export interface ExecutorOptions {
   readonly progress?: (done: number, total: number) => void;
 }
 
+/** A range of a buffer of the program, in bytes. */
+export interface BufferRange {
+  readonly buffer: number;
+  readonly offset: number;
+  readonly size: number;
+}
+
 export interface CallResult {
   readonly outputs: Record<string, TensorData>;
 }
@@ -156,16 +163,48 @@ export class Executor {
    */
   async submit(calls: readonly Call[]): Promise<CallResult[]> {
     this.#check();
-    const packed = calls.map((call) => {
-      const prepared = this.#entries.get(entryOf(this.program, call.entry).name);
-      if (!prepared) throw new InputError(`the entry "${call.entry}" was not compiled; compiled are ${[...this.#entries.keys()].join(', ')}`);
-      for (const field of prepared.fields) {
-        if (!this.#fieldRows.has(field)) throw new InputError(`${call.entry}: it reads the data field "${field}", which has no rows yet`);
-      }
-      const fieldRows = new Map(prepared.fields.map((field) => [field, this.#fieldRows.get(field)!]));
-      return { prepared, bytes: packInputs(prepared.entry, prepared.inputs, prepared.inputBytes, call, fieldRows) };
-    });
+    const packed = calls.map((call) => this.#pack(call));
     return this.#order.add('submit', () => this.#run(packed));
+  }
+
+  /**
+   * Runs one call command by command, to find a fault: after each, `look` is told its place in the entry's list and can read ranges of buffers (by their number
+   * in the program). The call ends where `look` gives false, its results and variables half made.
+   */
+  async stepThrough(call: Call, look: (command: number, read: (ranges: readonly BufferRange[]) => Promise<ArrayBuffer[]>) => Promise<boolean>): Promise<void> {
+    this.#check();
+    const packed = this.#pack(call);
+    const { prepared } = packed;
+    const read = (ranges: readonly BufferRange[]) =>
+      download(
+        this.#gpu,
+        this.#readbacks,
+        ranges.map(({ buffer, offset, size }) => ({ buffer: this.#buffers[buffer]!, offset, size })),
+      );
+    return this.#order.add('exclusive', async () => {
+      const { device } = this.#gpu;
+      const inputs = device.createCommandEncoder();
+      const staging = this.#stage([packed], prepared.inputBytes);
+      for (const span of prepared.inputs) inputs.copyBufferToBuffer(staging, span.packed, this.#buffers[span.buffer]!, span.from, span.size);
+      device.queue.submit([inputs.finish()]);
+      for (const step of prepared.steps) {
+        const encoder = device.createCommandEncoder();
+        this.#encode(encoder, [step]);
+        device.queue.submit([encoder.finish()]);
+        this.#gpu.check();
+        if (!(await look(prepared.entry.commands.indexOf(step.kind === 'copy' ? step : step.command), read))) return;
+      }
+    });
+  }
+
+  #pack(call: Call): { prepared: PreparedEntry; bytes: Uint8Array } {
+    const prepared = this.#entries.get(entryOf(this.program, call.entry).name);
+    if (!prepared) throw new InputError(`the entry "${call.entry}" was not compiled; compiled are ${[...this.#entries.keys()].join(', ')}`);
+    for (const field of prepared.fields) {
+      if (!this.#fieldRows.has(field)) throw new InputError(`${call.entry}: it reads the data field "${field}", which has no rows yet`);
+    }
+    const fieldRows = new Map(prepared.fields.map((field) => [field, this.#fieldRows.get(field)!]));
+    return { prepared, bytes: packInputs(prepared.entry, prepared.inputs, prepared.inputBytes, call, fieldRows) };
   }
 
   /**

@@ -4,10 +4,10 @@ import { expect, test } from 'vitest';
 import { compileOptions, readSource } from '../../cli/source.js';
 import { compileRun, compileSpec } from '../../compiler/compile.js';
 import type { Tensor } from '../../compiler/graph/interpret.js';
+import { Simulation } from '../../compiler/graph/simulate.js';
 import type { Source } from '../../grammar/source.js';
 import type { TensorData } from '../../runtime/execute/tensor.js';
 import { cases, column, feedOf, type GoldenCase, ours, readGolden } from '../cli/golden.js';
-import { Simulation } from './simulate.js';
 
 /** Cases 1 and 3 said another way than their files say them. */
 const mlp = `

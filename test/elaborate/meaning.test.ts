@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type CompileOptions, compileSpec } from '../../compiler/compile.js';
 import type { Module } from '../../compiler/graph/module.js';
 import { type GraphFunction, type Node, roots, topological } from '../../compiler/graph/node.js';
-import { Simulation } from './simulate.js';
+import { Simulation } from '../../compiler/graph/simulate.js';
 
 const head = `
 data d = tensors(path: "p") { x: vector[4]  y: class[3] }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { compileSpec } from '../../compiler/compile.js';
 import type { Tensor } from '../../compiler/graph/interpret.js';
 import type { Module } from '../../compiler/graph/module.js';
-import { Simulation } from './simulate.js';
+import { Simulation } from '../../compiler/graph/simulate.js';
 
 const head = `
 data d = tensors(path: "p") { x: vector[3]  y: class[4] }

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { compileSpec } from '../../compiler/compile.js';
 import type { Tensor } from '../../compiler/graph/interpret.js';
 import { size } from '../../compiler/graph/node.js';
+import { Simulation } from '../../compiler/graph/simulate.js';
 import { check } from '../plan/support.js';
-import { Simulation } from './simulate.js';
 
 const linear = 'x |> flatten |> linear(6) as fc1 |> tanh |> linear(5) as fc2 |> silu |> linear(1) as fc3';
 const conv = 'x |> conv(4, kernel: 4, stride: 2, padding: 1) as c1 |> silu |> conv(3, kernel: 3, padding: 1) as c2 |> tanh |> flatten |> linear(1) as fc';

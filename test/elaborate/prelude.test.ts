@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { compileRun, compileSpec } from '../../compiler/compile.js';
 import { loadPrelude } from '../../compiler/elaborate/prelude.js';
 import { interpret, type Tensor } from '../../compiler/graph/interpret.js';
-import { Simulation } from './simulate.js';
+import { Simulation } from '../../compiler/graph/simulate.js';
 
 /** Uses in a net F(x: [4, 8, 8], v: [6], t: tokens[5, words: 7]). */
 const inNet: Readonly<Record<string, string>> = {
