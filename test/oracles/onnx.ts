@@ -3,6 +3,7 @@ import { type Answer, axisFrom, type Call, each, Inexpressible, literal, numbers
 import { attention } from './onnx-attention.js';
 import { halves, layerTable, pairs, windowPadding } from './onnx-layers.js';
 import { adagrad, adam, momentum } from './onnx-optimizers.js';
+import { recurrentTable } from './onnx-recurrent.js';
 import { resized } from './onnx-resize.js';
 import * as text from './text.js';
 
@@ -385,4 +386,5 @@ export const onnxTable: Table = {
   Adam: adam,
   Momentum: momentum,
   ...layerTable,
+  ...recurrentTable,
 };
