@@ -161,6 +161,7 @@ First steps:
       .argument('<run>', 'folder of a run')
       .option('--count <n>', 'how many', whole('--count', 1), 64)
       .option('--seed <n>', "seed of the noise (default: the run's)", seed)
+      .option('--checkpoint <which>', 'a file, or best (default: the latest)')
       .option('--name <sample>', 'which `sample` line of the spec (default: the first)')
       .option('-o, --out <file>', 'a .png grid, or .safetensors with the numbers (default: RUN/samples/NAME.png)')
       .addOption(quiet())
@@ -168,6 +169,21 @@ First steps:
     'sample runs/gan',
     'sample runs/gan --count 16 --seed 7 -o digits.png',
     'sample runs/gan --count 10000 -o digits.safetensors',
+  );
+
+  examples(
+    program
+      .command('eval')
+      .description("measure a trained run by the spec's `metric` lines, with its judges")
+      .argument('<run>', 'folder of a run')
+      .option('--examples <n>', 'how many examples to measure', whole('--examples', 1), 1000)
+      .option('--seed <n>', "seed of the noise (default: the run's)", seed)
+      .option('--checkpoint <which>', 'a file, or best (default: the latest)')
+      .option('--json', 'as JSON')
+      .addOption(quiet())
+      .action(async (run: string, options) => (await import('./commands/eval.js')).evaluate(run, options)),
+    'eval runs/gan',
+    'eval runs/gan --examples 10000 --json',
   );
 
   examples(

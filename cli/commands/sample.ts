@@ -14,6 +14,7 @@ export interface SampleCommandOptions {
   readonly seed?: bigint;
   readonly out?: string;
   readonly name?: string;
+  readonly checkpoint?: string;
   readonly quiet?: boolean;
 }
 
@@ -27,7 +28,15 @@ export async function sample(run: string, options: SampleCommandOptions): Promis
     err(`${err.colors.yellow('warning')}: ${text}\n`);
   };
   const loading = (text: string) => options.quiet || line.working(text);
-  const made = await sampleRun(run, { open: onGpu(), count: options.count, seed: options.seed, name: options.name, loading, warn });
+  const made = await sampleRun(run, {
+    open: onGpu(),
+    count: options.count,
+    seed: options.seed,
+    name: options.name,
+    checkpoint: options.checkpoint,
+    loading,
+    warn,
+  });
   line.clear();
   const path = options.out ?? join(runPaths(run).samples, made.plan.name);
   mkdirSync(dirname(path), { recursive: true });

@@ -38,8 +38,11 @@ function stepOf(name: string): number | undefined {
   return match === null ? undefined : Number(match[1]);
 }
 
-/** Writes the checkpoint and points `latest` to it; then removes all but the `keep` newest, and any of later steps, which a resumed run has left behind. */
-export async function saveCheckpoint(folder: string, info: CheckpointInfo, values: ReadonlyMap<string, TensorData>, keep: number): Promise<string> {
+/** Name of the checkpoint that a metric calls the best so far; it is kept whatever comes after. */
+export const BEST_CHECKPOINT = 'best.safetensors';
+
+/** Writes a checkpoint to `path`, and gives the path. */
+export async function writeCheckpoint(path: string, info: CheckpointInfo, values: ReadonlyMap<string, TensorData>): Promise<string> {
   const metadata = new Map([
     ['format', FORMAT],
     ['hash', info.hash],
@@ -49,9 +52,14 @@ export async function saveCheckpoint(folder: string, info: CheckpointInfo, value
     ['choice', JSON.stringify(info.choice)],
   ]);
   metadata.set('content', contentHash(metadata, values));
-  const name = checkpointName(info.step);
-  const path = join(folder, name);
   await writeSafetensors(path, values, metadata);
+  return path;
+}
+
+/** Writes the checkpoint and points `latest` to it; then removes all but the `keep` newest, and any of later steps, which a resumed run has left behind. */
+export async function saveCheckpoint(folder: string, info: CheckpointInfo, values: ReadonlyMap<string, TensorData>, keep: number): Promise<string> {
+  const name = checkpointName(info.step);
+  const path = await writeCheckpoint(join(folder, name), info, values);
   await writeAtomic(join(folder, 'latest'), `${name}\n`);
   const steps = (await listSteps(folder)).filter((step) => step !== info.step);
   const earlier = steps.filter((step) => step < info.step);

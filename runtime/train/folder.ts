@@ -35,6 +35,8 @@ export interface RunRecord {
   readonly data?: string;
   readonly base: string;
   readonly overfit?: boolean;
+  /** With --best: the figure that decides, its best value so far, and when that was. */
+  readonly best?: { readonly metric: string; readonly lowest?: boolean; readonly value: number; readonly step: number };
   readonly init?: readonly string[];
   readonly feed?: string;
 }

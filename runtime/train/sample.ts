@@ -1,14 +1,15 @@
 /** `ganc sample RUN`: from a run's folder to new samples, with nothing but what is in it. */
+import { join } from 'node:path';
 import type { Program, SamplePlan } from '../../compiler/program/types.js';
 import { isSaved } from '../../compiler/program/variables.js';
 import { loadData } from '../data/index.js';
 import { entryOf } from '../execute/packing.js';
 import type { TensorData } from '../execute/tensor.js';
-import { type Checkpoint, latestCheckpoint, readCheckpoint } from './checkpoint.js';
+import { BEST_CHECKPOINT, type Checkpoint, latestCheckpoint, readCheckpoint } from './checkpoint.js';
 import { ChosenRows } from './chosen.js';
 import { RunError } from './errors.js';
 import type { OpenExecutor } from './executor.js';
-import { readProgramFolder, readRecord, runPaths } from './folder.js';
+import { type RunRecord, readProgramFolder, readRecord, runPaths } from './folder.js';
 import { RowFeeder, usedFields } from './rows.js';
 import { type Background, backgroundOf, collectSamples, findSample } from './samples.js';
 
@@ -20,7 +21,7 @@ export interface SampleOptions {
   readonly count?: number;
   /** Of the draws; default the run's own. */
   readonly seed?: bigint;
-  /** A checkpoint's path; default the run's latest. */
+  /** A checkpoint's path, or `best`; default the run's latest. */
   readonly checkpoint?: string;
   /** Inputs that the sample entry is to be given. */
   readonly tensors?: Readonly<Record<string, TensorData>>;
@@ -44,16 +45,11 @@ export interface Sampled {
 /** Runs a sample entry with a run's weights. Throws RunError, SafetensorsError, DataError or GpuError. */
 export async function sampleRun(folder: string, options: SampleOptions): Promise<Sampled> {
   const record = await readRecord(folder);
-  const paths = runPaths(folder);
-  const program = await readProgramFolder(paths.program);
+  const program = await readProgramFolder(runPaths(folder).program);
   const plan = findSample(program, options.name);
   const count = options.count ?? plan.count;
   if (!Number.isSafeInteger(count) || count < 1) throw new RunError(`cannot make ${count} samples`, 'their number is a whole one from 1');
-  const checkpoint =
-    options.checkpoint === undefined ? await latestCheckpoint(paths.checkpoints, options.warn ?? (() => undefined)) : await readCheckpoint(options.checkpoint);
-  if (checkpoint === undefined)
-    throw new RunError(`${folder} has no checkpoint yet`, `its status is ${record.status}`, 'train it further: ganc train --resume');
-  checkWeights(checkpoint, program);
+  const checkpoint = await chosenCheckpoint(folder, record, program, options);
   const seed = BigInt(record.seed);
   const fields = usedFields(program, [plan.entry]);
   const rows = entryOf(program, plan.entry).inputs.some((input) => input.kind === 'rows');
@@ -71,6 +67,23 @@ export async function sampleRun(folder: string, options: SampleOptions): Promise
   } finally {
     opened.close();
   }
+}
+
+/** The checkpoint that is named, by its path or as `best`; without a name the latest. Throws RunError where it is not there or not of this program. */
+export async function chosenCheckpoint(
+  folder: string,
+  record: RunRecord,
+  program: Program,
+  { checkpoint: name, warn = () => undefined }: { readonly checkpoint?: string; readonly warn?: (text: string) => void },
+): Promise<Checkpoint> {
+  const { checkpoints } = runPaths(folder);
+  if (name === 'best' && record.best === undefined)
+    throw new RunError(`${folder} has no best checkpoint`, 'it was trained without --best', 'train with --best METRIC');
+  const found =
+    name === undefined ? await latestCheckpoint(checkpoints, warn) : await readCheckpoint(name === 'best' ? join(checkpoints, BEST_CHECKPOINT) : name);
+  if (found === undefined) throw new RunError(`${folder} has no checkpoint yet`, `its status is ${record.status}`, 'train it further: ganc train --resume');
+  checkWeights(found, program);
+  return found;
 }
 
 function checkWeights(checkpoint: Checkpoint, program: Program): void {

@@ -32,7 +32,7 @@ export interface SampleInputs {
 }
 
 /** For an entry that reads optional fields: 1 for every example where a field is there, 0 where it is absent. */
-function presence(entry: Entry, absent: ReadonlySet<string>): Record<string, TensorData> {
+export function presence(entry: Entry, absent: ReadonlySet<string>): Record<string, TensorData> {
   const found: Record<string, TensorData> = {};
   for (const { kind, name, shape } of entry.inputs) {
     const field = kind === 'tensor' ? PRESENT.exec(name)?.[1] : undefined;
@@ -58,16 +58,20 @@ export async function collectSamples(
   { absent = new Set(), tensors }: SampleInputs = {},
 ): Promise<Map<string, TensorData>> {
   const entry = entryOf(program, plan.entry);
-  const batch = rowsOf(entry);
-  const [first, rows] = data === undefined ? [0, 1] : data.heldOut > 0 ? [data.count, data.heldOut] : [0, data.count];
   const given = { ...presence(entry, absent), ...tensors };
   const parts = new Map<string, TensorData[]>();
   for (let k = 0; k * plan.count < count; k++) {
-    const wanted = batch === undefined ? undefined : Uint32Array.from({ length: batch }, (_, i) => first + ((k * batch + i) % rows));
-    const [result] = await executor.submit(feeder.prepare([{ entry: plan.entry, counter: k, rows: wanted, tensors: given }]));
+    const [result] = await executor.submit(feeder.prepare([{ entry: plan.entry, counter: k, rows: heldOutRows(entry, data, k), tensors: given }]));
     for (const { name } of plan.outputs) parts.set(name, [...(parts.get(name) ?? []), result.outputs[name]]);
   }
   return new Map([...parts].map(([name, list]) => [name, join(list, count)]));
+}
+
+/** The rows that call `k` of an entry outside of training reads: held-out ones, one after another (training rows where none are held out). */
+export function heldOutRows(entry: Entry, data: DataSet | undefined, k: number): Uint32Array | undefined {
+  const batch = rowsOf(entry);
+  const [first, rows] = data === undefined ? [0, 1] : data.heldOut > 0 ? [data.count, data.heldOut] : [0, data.count];
+  return batch === undefined ? undefined : Uint32Array.from({ length: batch }, (_, i) => first + ((k * batch + i) % rows));
 }
 
 /** Tensors one after another along axis 0, the first `count` rows. */
