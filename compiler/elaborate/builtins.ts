@@ -4,6 +4,7 @@ import type { UnaryName } from '../graph/node.js';
 import { elementwise } from './arithmetic.js';
 import { differentiate, freshDraw } from './differentiate.js';
 import { each } from './each.js';
+import { einsum } from './einsum.js';
 import type { Elaborator } from './elaborator.js';
 import { mismatch, present } from './fields.js';
 import {
@@ -248,6 +249,7 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ['expand', define('x, ...shape', expandTo)],
   ['iota', define('n', iota)],
   ['matmul', define('a, b', multiply)],
+  ['einsum', define('equation, ...factors', einsum)],
   ['each', define('x, f, axis?', each)],
   ['grad', define('y, x', differentiate)],
   ['fresh', define('draw', freshDraw)],

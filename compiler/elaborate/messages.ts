@@ -134,6 +134,11 @@ export const weightOutsideNet = (kind: string): Problem => ({
   message: `a ${kind} belongs to a net, and this is used outside of any`,
   help: 'move the call into a `net`: a net owns its weights',
 });
+export const einsumForm = (why: string): Problem => ({
+  code: 'GAN3040',
+  message: why,
+  help: 'such as `einsum("ij,jk->ik", a, b)`: a letter for each axis, without the batch',
+});
 export const storedName = (text: string): Problem => ({
   code: 'GAN2040',
   message: `a weight cannot be stored as "${text}"`,
@@ -437,10 +442,10 @@ export const judgeCalls = (judge: string, net: string): Problem => ({
   message: `judge \`${judge}\` calls net \`${net}\`, whose weights are moved by the game`,
   help: `a judge is apart from the game: make \`${net}\` a block, so that each use has weights of its own`,
 });
-export const judgeScores = (judge: string, field: string, classes: number, found: string): Problem => ({
+export const judgeScores = (judge: string, field: string, classes: number | undefined, found: string): Problem => ({
   code: 'GAN4041',
-  message: `judge \`${judge}\` is to give ${classes} scores for \`${field}\`, and gives ${found}`,
-  help: `end with \`linear(${classes})\`, or a record: \`{ ${field}: h |> linear(${classes}) }\``,
+  message: `judge \`${judge}\` is to give ${classes === undefined ? 'a score for each class' : `${classes} scores`} of \`${field}\`, and gives ${found}`,
+  help: `end with \`linear(${classes ?? 10})\`, or a record: \`{ ${field}: h |> linear(${classes ?? 10}) }\``,
 });
 export const judgeInGame = (judge: string): Problem => ({
   code: 'GAN4042',

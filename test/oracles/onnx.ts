@@ -335,12 +335,7 @@ export const onnxTable: Table = {
   Mean: many((list) => `(${list.join(' + ')}) / ${list.length}`),
   MatMul: (call) => `matmul(${call.x(0)}, ${call.x(1)})`,
   Gemm: product,
-  Einsum: (call) =>
-    text.einsum(
-      call,
-      call.attribute('equation', ''),
-      call.subject.inputs.map((_, i) => ({ text: call.x(i), shape: call.shape(i) })),
-    ),
+  Einsum: (call) => `einsum("${call.attribute('equation', '')}", ${call.subject.inputs.map((_, i) => call.x(i)).join(', ')})`,
   Conv: convolution,
   ConvTranspose: transposedConvolution,
   BatchNormalization: batchNorm,

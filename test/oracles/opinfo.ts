@@ -254,12 +254,7 @@ export const opinfoTable: Table = {
   bmm: binary((a, b) => `matmul(${a}, ${b})`),
   einsum: (call) => {
     const { operands, equation } = call.bind('operands', 'equation');
-    const list = listed(call, operands);
-    return text.einsum(
-      call,
-      string(equation, ''),
-      list.map((t, i) => ({ text: t, shape: call.shape(tensorIndex((operands as readonly Argument[])[i]) as number) })),
-    );
+    return `einsum("${string(equation, '')}", ${listed(call, operands).join(', ')})`;
   },
   sum: reduction((x, rank, axes, keep) => text.reduce('sum', x, rank, axes, keep)),
   mean: reduction((x, rank, axes, keep) => text.reduce('mean', x, rank, axes, keep)),

@@ -78,26 +78,6 @@ export function tiled(x: string, shape: readonly number[], times: readonly numbe
   );
 }
 
-/** A sum of products over the labels that the result has not. */
-export function einsum(call: Call, equation: string, operands: readonly { readonly text: string; readonly shape: readonly number[] }[]): string {
-  const [left, right] = equation.replaceAll(' ', '').split('->');
-  const terms = left.split(',');
-  if (right === undefined || !/^[A-Za-z,]*$/.test(left) || terms.some((t) => new Set(t).size !== t.length)) throw new Inexpressible(`the equation ${equation}`);
-  const labels = [...right, ...new Set([...left.replaceAll(',', '')].filter((label) => !right.includes(label)))];
-  const factors = operands.map(({ text, shape }, i) => {
-    const own = [...terms[i]];
-    const sorted = labels.filter((label) => own.includes(label));
-    const turned = own.length < 2 ? text : `permute(${text}, ${listText(sorted.map((label) => own.indexOf(label)))})`;
-    return reshaped(
-      turned,
-      labels.map((label) => (own.includes(label) ? shape[own.indexOf(label)] : 1)),
-    );
-  });
-  const product = call.let(factors.join(' * '));
-  const gone = labels.slice(right.length).map((_, i) => right.length + i);
-  return gone.length === 0 ? product : `sum(${product}, axes: ${listText(gone)})`;
-}
-
 /** Zeros or `value` around each axis, [before, after]; negative crops. */
 export function padded(call: Call, x: string, shape: readonly number[], around: readonly (readonly [number, number])[], value: string): string {
   let text = x;
