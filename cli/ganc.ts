@@ -224,6 +224,22 @@ First steps:
 
   examples(
     program
+      .command('verify')
+      .description('one training step on the GPU against the float64 interpreter, tensor by tensor')
+      .argument('<spec>', 'spec file; - reads stdin')
+      .addOption(set())
+      .addOption(variant())
+      .option('--batch <n>', "examples in a batch, instead of the spec's: the interpreter is slow", whole('--batch', 1))
+      .option('--steps <n>', 'steps to compare', whole('--steps', 1), 1)
+      .option('--seed <n>', 'seed of all draws (default: 0)', seed)
+      .option('--json', 'as JSON')
+      .addOption(quiet())
+      .action(async (spec: string, options) => (await import('./commands/verify.js')).verify(spec, options)),
+    'verify gan.gan --batch 4',
+  );
+
+  examples(
+    program
       .command('doctor')
       .description('which device is used, what it can do, how to get a better one')
       .option('--json', 'as JSON')
