@@ -136,12 +136,14 @@ First steps:
       .option('--seed <n>', 'seed of all draws and of the order of data (default: 0, or that of the resumed run)', seed)
       .option('--out <dir>', 'folder of the run (default: runs/NAME-1, runs/NAME-2, ...)')
       .option('--resume [run]', 'go on with a run: its folder (default: that of --out, or the latest run of this spec)')
+      .option('--checkpoint-every <n>', 'steps between checkpoints and pictures (default: 500)', whole('--checkpoint-every', 1))
       .option('--overfit', 'train on one batch, always the same, to see that the model can learn')
       .option(
         '--init <source>',
         'weights to start from, all or some: a safetensors file (named as `ganc inspect --json` lists them) or a run; NET=source for one net (repeatable)',
         (source: string, before: string[] = []) => [...before, source],
       )
+      .option('--best <metric>', 'measure the metrics at each checkpoint, and keep the one in which this is highest; NAME:low where less is better')
       .option('--feed <file>', 'data, noise and other draws of every update (safetensors, PLAYER.NAME, e.g. D.x, D.z, G.z)')
       .option('--trace <file>', 'write losses, reports, first gradients and weights (safetensors)')
       .option('--trace-steps <list>', 'steps whose weights --trace holds, as in 1,10,50', stepList)

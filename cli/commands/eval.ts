@@ -35,7 +35,7 @@ export async function evaluate(run: string, options: EvalCommandOptions): Promis
   for (const [judge, fields] of Object.entries(judges))
     for (const [field, share] of Object.entries(fields))
       out(
-        `judge ${judge} is right about ${field} in ${(share * 100).toFixed(1)} % of ${count(heldOut > 0 ? heldOut : examples)} ${heldOut > 0 ? 'held-out' : 'training'} rows\n`,
+        `judge ${judge} is right about ${field} in ${(share * 100).toFixed(1)} % of ${count(heldOut > 0 ? Math.min(heldOut, examples) : examples)} ${heldOut > 0 ? 'held-out' : 'training'} rows\n`,
       );
 }
 

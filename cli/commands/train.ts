@@ -7,7 +7,7 @@ import type { Program } from '../../compiler/program/types.js';
 import type { TrainOptions, TrainResult, TrainStart } from '../../runtime/train/options.js';
 import { readSafetensors } from '../../runtime/train/safetensors.js';
 import { EXIT, FileError, UsageError } from '../errors.js';
-import { figuresText, ProgressLine } from '../progress.js';
+import { figuresText, number, ProgressLine } from '../progress.js';
 import { stopOnSignals } from '../signals.js';
 import { accept, compileOptions, readSource, resolvedText, type SpecOptions, STDIN } from '../source.js';
 import { count, duration, err, out } from '../terminal.js';
@@ -23,6 +23,8 @@ export interface TrainCommandOptions extends SpecOptions {
   readonly feed?: string;
   readonly trace?: string;
   readonly traceSteps?: readonly number[];
+  readonly best?: string;
+  readonly checkpointEvery?: number;
   readonly json?: boolean;
 }
 
@@ -47,6 +49,8 @@ export async function train(spec: string | undefined, options: TrainCommandOptio
       steps: options.steps,
       overfit: options.overfit,
       init: options.init,
+      best: options.best,
+      checkpointEvery: options.checkpointEvery,
       feed: options.feed,
       trace: options.trace,
       traceSteps: options.traceSteps,
@@ -149,6 +153,13 @@ async function session(what: Omit<TrainOptions, 'open'>, { quiet, json }: TrainC
         if (now - told < 1000 && progress.step < progress.steps) return;
         told = now;
         events('progress', { ...progress, eta: Number.isFinite(progress.eta) ? progress.eta : null });
+      },
+      measured: (metrics, best, step) => {
+        events('metrics', { step, metrics, best });
+        if (!talk) return;
+        line.clear();
+        const shown = Object.entries(metrics).flatMap(([name, value]) => (typeof value === 'number' ? [`${name} ${number(value)}`] : []));
+        err(`step ${count(step)}: ${shown.join('  ')}${best?.step === step ? '  (the best so far)' : ''}\n`);
       },
       sampled: (files, figures, step) => {
         events('samples', { step, files, figures });

@@ -8,7 +8,7 @@ import { type Elaborator, evaluation, gameFrame } from './elaborator.js';
 import { evaluate } from './evaluate.js';
 import { readGame } from './game.js';
 import { type Inputs, inputScope, readInputs } from './inputs.js';
-import type { CompiledJudge } from './judges.js';
+import { addLabels, type CompiledJudge } from './judges.js';
 import * as messages from './messages.js';
 import { assembleMetrics } from './metrics.js';
 import { readSchedule } from './schedule.js';
@@ -55,7 +55,9 @@ export function assemble(e: Elaborator, items: Items, options: AssembleOptions):
     .filter((s): s is SamplePlan => s !== undefined);
   checkUncalled(e, items, inputs);
   const judges = options.judges();
-  const metrics = judges && assembleMetrics(e, items, inputs, { fed: options.fed, averaged }, judges);
+  // What only judges want is there from here on.
+  const judged = (judges ?? []).reduce((known, judge) => addLabels(e, known, judge.labels), inputs);
+  const metrics = judges && assembleMetrics(e, items, judged, { fed: options.fed, averaged }, judges);
   if (e.diagnostics.failed) return undefined;
   checkRanges(e, inputs.fields);
   const ofJudges = new Set(items.judges.map((judge) => judge.name.text));
@@ -69,7 +71,7 @@ export function assemble(e: Elaborator, items: Items, options: AssembleOptions):
     name: options.name,
     hash: options.hash,
     hyper: items.hyper,
-    data: inputs.data,
+    data: judged.data,
     noises: [...inputs.noises.values()].map(({ name, shape }) => ({ name, shape })),
     variables,
     functions,

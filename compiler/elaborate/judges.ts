@@ -5,24 +5,28 @@
 import { createHash } from 'node:crypto';
 import type { JudgeItem, NetItem } from '../../grammar/ast.js';
 import { parse } from '../../grammar/parser.js';
+import { suggest } from '../../grammar/suggest.js';
 import { type GraphFunction, type Node, roots, topological, type Variable } from '../graph/node.js';
-import type { JudgePlan } from '../program/types.js';
+import type { FieldRequest, JudgePlan } from '../program/types.js';
 import { initialValues } from './assemble.js';
 import { call } from './call.js';
 import { type Elaborator, evaluation, gameFrame } from './elaborator.js';
+import type { DataField } from './fields.js';
 import { readGame } from './game.js';
 import { type Inputs, inputScope, readInputs } from './inputs.js';
 import * as messages from './messages.js';
 import { readSchedule } from './schedule.js';
 import type { Items } from './spec.js';
 import { Training } from './training.js';
-import { describe, logicalShape, type NetValue, type Value } from './values.js';
+import { describe, type FieldType, logicalShape, type NetValue, type Value } from './values.js';
 
 export interface CompiledJudge {
   readonly plan: JudgePlan;
   readonly functions: readonly GraphFunction[];
   readonly variables: readonly Variable[];
-  /** For each field that it learns: how often it is right, as an expression. */
+  /** The fields that it learns, with how many classes each has. */
+  readonly labels: ReadonlyMap<string, number>;
+  /** For each of them: how often it is right, as an expression. */
   readonly accuracies: ReadonlyMap<string, string>;
 }
 
@@ -41,19 +45,21 @@ export function netOfJudge(item: JudgeItem): NetItem {
  */
 export function compileJudge(e: Elaborator, items: Items, item: JudgeItem): CompiledJudge | undefined {
   const name = item.name.text;
-  const inputs = readInputs(e, items.data, items.noises);
-  const fields = labelsOf(e, item, inputs);
+  const declared = readInputs(e, items.data, items.noises);
+  const named = labelsOf(e, item, declared);
   const net = e.scope.names.get(name);
-  if (!fields || net?.kind !== 'net') return undefined;
+  if (!named || net?.kind !== 'net') return undefined;
   for (const param of item.params)
-    if (!inputs.fields.has(param.name.text)) e.fail(param.span, messages.judgeInput(name, param.name.text, [...inputs.fields.keys()]));
+    if (!declared.fields.has(param.name.text)) e.fail(param.span, messages.judgeInput(name, param.name.text, [...declared.fields.keys()]));
   if (e.diagnostics.failed) return undefined;
-  const read = resultReader(e, net, item, fields, inputs);
-  if (!read) return undefined;
+  const result = readResult(e, net, item, named, declared);
+  if (!result) return undefined;
+  const labels = [...result.labels.keys()];
+  const inputs = addLabels(e, declared, result.labels);
   const called = `${name}(${item.params.map((p) => p.name.text).join(', ')})`;
   const text = `game {
   judged = ${called}
-  ${name} minimizes ${[...fields.keys()].map((field) => `E[cross_entropy(${read('judged', field)}, ${field})]`).join(' + ')}
+  ${name} minimizes ${labels.map((label) => `E[cross_entropy(${result.scores('judged', label)}, ${label})]`).join(' + ')}
 }
 train {
   batch ${BATCH}
@@ -82,35 +88,40 @@ train {
   const init = { ...initialValues(e, variables), name: `judge.${name}.init` };
   const functions = [init, ...trained.functions];
   const train = { ...trained.plan(), init: init.name };
-  const accuracies = new Map([...fields.keys()].map((field) => [field, `accuracy(${read(called, field)}, ${field})`]));
-  return { plan: { name, hash: hashOf(functions, train), fields: [...fields.keys()], train }, functions, variables, accuracies };
+  const accuracies = new Map(labels.map((label) => [label, `accuracy(${result.scores(called, label)}, ${label})`]));
+  return { plan: { name, hash: hashOf(functions, train), fields: labels, train }, functions, variables, labels: result.labels, accuracies };
 }
 
-/** The class fields that a judge says it learns, with how many classes each has. */
-function labelsOf(e: Elaborator, item: JudgeItem, inputs: Inputs): Map<string, number> | undefined {
+/**
+ * The class fields that a judge says it learns, with how many classes each has: undefined of a field that the data block does not name, which the judge then
+ * asks the data for.
+ */
+function labelsOf(e: Elaborator, item: JudgeItem, inputs: Inputs): Map<string, number | undefined> | undefined {
   const known = [...inputs.fields].filter(([, type]) => type.name === 'class').map(([name]) => name);
   const { result } = item;
   if (result?.kind !== 'fields' || result.names.length === 0) {
     e.fail(result?.span ?? item.name.span, messages.judgeFields(item.name.text, known));
     return undefined;
   }
-  const labels = new Map<string, number>();
+  const labels = new Map<string, number | undefined>();
   for (const { text, span } of result.names) {
     const type = inputs.fields.get(text);
     if (type?.name === 'class') labels.set(text, type.args.classes);
+    else if (!type && inputs.data && !inputs.noises.has(text) && suggest(text, known) === undefined) labels.set(text, undefined);
     else e.fail(span, messages.notAClass(text, known));
   }
   return e.diagnostics.failed ? undefined : labels;
 }
 
-/** How a label's scores are had from the judge's result: `r.digit`; of a single label also the result itself. Undefined where the result does not fit. */
-function resultReader(
-  e: Elaborator,
-  net: NetValue,
-  item: JudgeItem,
-  labels: ReadonlyMap<string, number>,
-  inputs: Inputs,
-): ((result: string, field: string) => string) | undefined {
+/** How a judge's result is read: of a single label it may be the scores themselves, else it is a record. */
+interface Result {
+  /** An expression for the scores of a label, of one for the result. */
+  readonly scores: (result: string, label: string) => string;
+  readonly labels: ReadonlyMap<string, number>;
+}
+
+/** Looks at what the judge gives: scores [classes] for each label. Undefined where it does not fit. */
+function readResult(e: Elaborator, net: NetValue, item: JudgeItem, labels: ReadonlyMap<string, number | undefined>, inputs: Inputs): Result | undefined {
   const once = evaluation('check', { training: false, batch: 2 });
   const result = e.within({ evaluation: once, frame: gameFrame('check') }, (): Value => {
     const scope = inputScope(e, inputs, e.scope);
@@ -119,14 +130,29 @@ function resultReader(
   });
   if (result.kind === 'poison') return undefined;
   const whole = result.kind !== 'record' && labels.size === 1;
-  for (const [field, classes] of labels) {
-    const scores = whole ? result : result.kind === 'record' ? e.force(result.fields.get(field) ?? { kind: 'none' }) : result;
-    const fits = scores.kind === 'tensor' && scores.batched && logicalShape(scores).length === 1 && logicalShape(scores)[0] === classes;
-    if (!fits && scores.kind !== 'poison') e.fail(item.name.span, messages.judgeScores(item.name.text, field, classes, describe(scores)));
+  const found = new Map<string, number>();
+  for (const [label, classes] of labels) {
+    const scores = whole ? result : result.kind === 'record' ? e.force(result.fields.get(label) ?? { kind: 'none' }) : result;
+    const shape = scores.kind === 'tensor' && scores.batched ? logicalShape(scores) : [];
+    if (shape.length === 1 && (classes === undefined || shape[0] === classes)) found.set(label, shape[0]);
+    else if (scores.kind !== 'poison') e.fail(item.name.span, messages.judgeScores(item.name.text, label, classes, describe(scores)));
   }
   // That call was a look at shapes: it has no place in what is counted.
   e.callers.clear();
-  return e.diagnostics.failed ? undefined : (from, field) => (whole ? from : `${from}.${field}`);
+  return e.diagnostics.failed ? undefined : { scores: (from, label) => (whole ? from : `${from}.${label}`), labels: found };
+}
+
+/** Class fields that only judges want: they are asked of the data beside those of its block. */
+export function addLabels(e: Elaborator, inputs: Inputs, labels: ReadonlyMap<string, number>): Inputs {
+  const added = [...labels].filter(([name]) => !inputs.fields.has(name));
+  const types = added.map(([name, classes]): [string, FieldType] => [name, { name: 'class', shape: [], dtype: 'i32', args: { classes } }]);
+  e.fields = new Map([...e.fields, ...types.map(([name, type]): [string, DataField] => [name, { name, type, absent: 0 }])]);
+  const requests = types.map(([name, { shape, args }]): FieldRequest => ({ name, type: 'class', shape, args, storage: { kind: 'i32' }, judged: true }));
+  return {
+    ...inputs,
+    data: inputs.data && { ...inputs.data, fields: [...inputs.data.fields, ...requests] },
+    fields: new Map([...inputs.fields, ...types]),
+  };
 }
 
 /** SHA-256 of what is computed: equal for judges that differ in name of a file, comments or layout alone. */

@@ -37,6 +37,7 @@ const field = object({
   args: { type: 'object', additionalProperties: { type: 'number' } },
   storage,
   'range?': range,
+  'judged?': { const: true },
   'optional?': { type: 'number', minimum: 0, maximum: 1 },
 });
 

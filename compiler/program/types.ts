@@ -51,6 +51,8 @@ export interface FieldRequest {
    */
   readonly storage: { readonly kind: 'u8'; readonly scale: number; readonly offset: number } | { readonly kind: 'f32' } | { readonly kind: 'i32' };
   readonly range?: readonly [number, number];
+  /** True of a class that no update reads, only a judge: it is asked of the data where judges are. */
+  readonly judged?: boolean;
   /** Share of rows in which the field is absent. */
   readonly optional?: number;
 }

@@ -29,6 +29,8 @@ export interface LoadOptions {
   readonly seed: bigint;
   /** Folder that paths of the request start from; by default the current one. */
   readonly base?: string;
+  /** Also the fields that only judges read. */
+  readonly judged?: boolean;
   /** Sets already loaded, for several runs in one process. */
   readonly cache?: Map<string, Promise<DataSet>>;
   /** Hears what takes long, as it goes on: `decoding pictures 120/60000`. */
@@ -134,7 +136,8 @@ const SOURCES: ReadonlyMap<string, Source> = new Map<string, Source>([
 export const SOURCE_NAMES: readonly string[] = [...SOURCES.keys()];
 
 /** Loads or generates the rows of a request. Throws DataError with a reason and, where there is one, a mend. */
-export function loadData(request: DataRequest, options: LoadOptions): Promise<DataSet> {
+export function loadData(asked: DataRequest, options: LoadOptions): Promise<DataSet> {
+  const request = options.judged === true ? asked : { ...asked, fields: asked.fields.filter((field) => field.judged !== true) };
   const key = JSON.stringify([request.source, request.args, request.fields, String(options.seed), options.base ?? '']);
   const known = options.cache?.get(key);
   if (known !== undefined) return known;

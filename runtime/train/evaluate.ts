@@ -44,7 +44,7 @@ export async function evaluateRun(folder: string, options: EvaluateOptions): Pro
     throw new RunError(`${program.name} has nothing to measure`, 'its spec has no metric line and no judge', 'add one, like: metric brightness = E[G(z)]');
   const checkpoint = await chosenCheckpoint(folder, record, program, options);
   const seed = BigInt(record.seed);
-  const data = program.data && (await loadData(program.data, { seed, base: record.base, progress: options.loading, warn: options.warn }));
+  const data = program.data && (await loadData(program.data, { seed, base: record.base, judged: true, progress: options.loading, warn: options.warn }));
   const judges = await judgeWeights(program, data, { open: options.open, seed, loading: options.loading, warn: options.warn });
   const entries = metricEntries(plan);
   const draws = options.seed ?? seed;

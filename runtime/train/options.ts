@@ -3,6 +3,7 @@ import type { Program } from '../../compiler/program/types.js';
 import type { ModeStatistics } from '../data/gaussians.js';
 import type { DataSet } from '../data/index.js';
 import type { OpenExecutor } from './executor.js';
+import type { RunRecord } from './folder.js';
 
 export interface TrainOptions {
   /** What to train. When resuming it may be left out; given, it must have the hash of the run's own program, which is the one that is used. */
@@ -31,6 +32,8 @@ export interface TrainOptions {
   readonly traceSteps?: readonly number[];
   /** The same rows in every update: does the model learn one batch? */
   readonly overfit?: boolean;
+  /** A figure of the spec's metrics, such as `purity`, or `distance:low` where less is better: the checkpoint in which it is best is kept. */
+  readonly best?: string;
   /** Steps between checkpoints; default 500. There is always one at the end. */
   readonly checkpointEvery?: number;
   /** Checkpoints kept; default 3. */
@@ -52,6 +55,8 @@ export interface TrainOptions {
   readonly progress?: (progress: Progress) => void;
   /** Called with each picture or file of samples. */
   readonly sampled?: (files: readonly string[], figures: ModeStatistics | undefined, step: number) => void;
+  /** Called with the metrics of each checkpoint, where there is a `best`. */
+  readonly measured?: (metrics: Readonly<Record<string, number | readonly number[]>>, best: RunRecord['best'], step: number) => void;
   readonly warn?: (text: string) => void;
 }
 

@@ -4,12 +4,14 @@ import { dirname, resolve } from 'node:path';
 import { trainingEntries } from '../../compiler/program/schedule.js';
 import type { Program, TrainPlan } from '../../compiler/program/types.js';
 import { type DataSet, loadData } from '../data/index.js';
+import { type BestRule, readBest } from './best.js';
 import { ChosenRows } from './chosen.js';
 import { RunError } from './errors.js';
 import { type Feed, fedInputs, readFeed } from './feed.js';
 import { fileReason } from './files.js';
 import { type RunRecord, readProgramFolder, readRecord, runPaths } from './folder.js';
 import { type InitialWeights, readInitial } from './initial.js';
+import { metricEntries } from './measure.js';
 import type { TrainOptions } from './options.js';
 import { usedFields } from './rows.js';
 import { Trace } from './trace.js';
@@ -28,6 +30,8 @@ export interface Prepared {
   readonly feed?: Feed;
   readonly initial?: InitialWeights;
   readonly trace?: Trace;
+  /** What decides which checkpoint is the best; metrics are measured where it is there. */
+  readonly best?: BestRule;
   readonly data?: DataSet;
   /** Rows that draws choose. */
   readonly chosen: ChosenRows;
@@ -72,12 +76,15 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
   if (options.trace !== undefined) await checkFolderOf(options.trace);
   const initial = options.init === undefined || options.init.length === 0 ? undefined : await readInitial(options.init, program, options.warn);
 
-  const entries = [...new Set([plan.init, ...trainingEntries(plan), ...program.samples.map((s) => s.entry)])];
+  const best = options.best === undefined ? past?.best : readBest(options.best, program);
+  const metrics = best && program.metrics ? metricEntries(program.metrics) : [];
+  const entries = [...new Set([plan.init, ...trainingEntries(plan), ...program.samples.map((s) => s.entry), ...metrics])];
   const fields = usedFields(program, entries);
-  const needed = program.data !== undefined && (fields.length > 0 || readsRows(program, entries));
+  const judged = best !== undefined && program.judges !== undefined;
+  const needed = program.data !== undefined && (fields.length > 0 || readsRows(program, entries) || judged);
   const data =
     needed && program.data !== undefined
-      ? await loadData(program.data, { seed, base, cache: options.cache, progress: options.loading, warn: options.warn })
+      ? await loadData(program.data, { seed, base, judged, cache: options.cache, progress: options.loading, warn: options.warn })
       : undefined;
   const chosen = new ChosenRows(program, data, seed, entries);
   return {
@@ -92,6 +99,7 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
     feed,
     initial,
     trace,
+    best,
     data,
     chosen,
     entries,

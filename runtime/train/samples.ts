@@ -42,7 +42,7 @@ export function presence(entry: Entry, absent: ReadonlySet<string>): Record<stri
 }
 
 /** Name of the input that says of an optional field whether examples have it. */
-const PRESENT = /^sample.*\.(\w+)\.present$/;
+const PRESENT = /^(?:sample|metric).*\.(\w+)\.present$/;
 
 /**
  * `count` samples of each output, [count, ...]. Call k has counter k, so the first samples are the same however many are asked for.

@@ -2,13 +2,18 @@
 import { join } from 'node:path';
 import { isSaved } from '../../compiler/program/variables.js';
 import type { ModeStatistics } from '../data/gaussians.js';
+import type { TensorData } from '../execute/tensor.js';
 import { curvePlot } from '../show/curves.js';
-import { type Checkpoint, latestCheckpoint, saveCheckpoint } from './checkpoint.js';
+import { better } from './best.js';
+import { BEST_CHECKPOINT, type Checkpoint, type CheckpointInfo, latestCheckpoint, saveCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { DivergedError, RunError } from './errors.js';
+import { splitFigures } from './evaluate.js';
 import type { Opened } from './executor.js';
 import { writeAtomic } from './files.js';
 import { discardRun, newRunFolder, RUN_FORMAT, type RunRecord, type RunStatus, runPaths, writeRecord, writeRunFiles } from './folder.js';
+import { judgeWeights } from './judge.js';
 import { lockFolder } from './lock.js';
+import { measure } from './measure.js';
 import { cutMetrics, MetricsLog, readMetrics, type StepMetrics } from './metrics.js';
 import type { TrainOptions, TrainResult } from './options.js';
 import { type Prepared, prepare } from './prepare.js';
@@ -58,12 +63,14 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       }
     }
     await cutMetrics(paths.metrics, checkpoint?.step ?? 0);
+    const judges = prepared.best && (await judgeWeights(prepared.program, prepared.data, { ...options, seed: prepared.seed }));
     const opened = await options.open(prepared.program, {
       seed: prepared.seed,
       choice: checkpoint?.choice ?? prepared.past?.choice,
       entries: prepared.entries,
     });
     begun = true;
+    if (judges !== undefined) opened.executor.write(judges);
     try {
       return await new Session(options, prepared, folder, opened, checkpoint).run();
     } finally {
@@ -139,6 +146,7 @@ class Session {
       data: data?.describe,
       base: prepared.base,
       overfit: overfit || undefined,
+      best: past?.best,
       init: prepared.initial?.from ?? past?.init,
       feed: prepared.feedPath,
     };
@@ -260,7 +268,21 @@ class Session {
     const info = { hash: program.hash, seed, step, counters: this.schedule.done, choice: executor.choice };
     const path = await saveCheckpoint(this.paths.checkpoints, info, values, Math.max(1, this.options.keep ?? KEEP));
     this.saved = { step, path };
+    await this.measure(info, values);
     await this.note('running');
+  }
+
+  /** With --best: measures the metrics, and keeps these values if they are the best so far. */
+  private async measure(info: CheckpointInfo, values: ReadonlyMap<string, TensorData>): Promise<void> {
+    const { program, best: rule, data } = this.prepared;
+    if (rule === undefined || program.metrics === undefined) return;
+    const figures = await measure(this.opened.executor, program, program.metrics, data, this.feeder);
+    const found = splitFigures(program, figures);
+    this.metrics.add({ step: info.step, metrics: found.metrics });
+    const best = better(rule, this.record.best, figures, info.step);
+    if (best !== this.record.best) await writeCheckpoint(join(this.paths.checkpoints, BEST_CHECKPOINT), info, values);
+    this.record = { ...this.record, best };
+    this.options.measured?.(found.metrics, best, info.step);
   }
 
   /** Pictures of every sample line, each time of the same draws, so that progress can be seen. */

@@ -172,7 +172,7 @@ describe('a judge', () => {
     expect(mistakes('judge J(x) -> {x} { x |> linear(4) }')).toEqual([expect.stringMatching(/^GAN4038 .*class fields of the data, and `x` is none/)]);
     expect(mistakes('judge J(w) -> {y} { w |> linear(4) }')).toEqual([expect.stringMatching(/^GAN4039 .*no field `w`/)]);
     expect(mistakes('judge J(x) -> {y} { D(x) |> linear(4) }')).toEqual([expect.stringMatching(/^GAN4040 .*calls net `D`/)]);
-    expect(mistakes('judge J(x) -> {y} { x |> linear(5) }')).toEqual([expect.stringMatching(/^GAN4041 .*is to give 4 scores for `y`/)]);
+    expect(mistakes('judge J(x) -> {y} { x |> linear(5) }')).toEqual([expect.stringMatching(/^GAN4041 .*is to give 4 scores of `y`/)]);
     const inGame = head.replace('E[D(G(z))] - E[D(x)]', 'E[D(G(z))] - E[D(x)] + E[J(x)]') + judge;
     expect(compileSpec({ name: 'spec.gan', text: inGame }).diagnostics.map((d) => d.code)).toEqual(['GAN4042']);
   });
