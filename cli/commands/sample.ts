@@ -15,6 +15,7 @@ export interface SampleCommandOptions {
   readonly out?: string;
   readonly name?: string;
   readonly checkpoint?: string;
+  readonly in?: string;
   readonly quiet?: boolean;
 }
 
@@ -34,6 +35,7 @@ export async function sample(run: string, options: SampleCommandOptions): Promis
     seed: options.seed,
     name: options.name,
     checkpoint: options.checkpoint,
+    inputs: options.in,
     loading,
     warn,
   });

@@ -10,6 +10,7 @@ import { ChosenRows } from './chosen.js';
 import { RunError } from './errors.js';
 import type { OpenExecutor } from './executor.js';
 import { type RunRecord, readProgramFolder, readRecord, runPaths } from './folder.js';
+import { readGiven } from './given.js';
 import { RowFeeder, usedFields } from './rows.js';
 import { type Background, backgroundOf, collectSamples, findSample } from './samples.js';
 
@@ -23,6 +24,8 @@ export interface SampleOptions {
   readonly seed?: bigint;
   /** A checkpoint's path, or `best`; default the run's latest. */
   readonly checkpoint?: string;
+  /** A safetensors file with fields of the data, in place of held-out rows. Optional fields that it leaves out are absent. */
+  readonly inputs?: string;
   /** Inputs that the sample entry is to be given. */
   readonly tensors?: Readonly<Record<string, TensorData>>;
   /** Called as data are read, where that takes long. */
@@ -53,16 +56,20 @@ export async function sampleRun(folder: string, options: SampleOptions): Promise
   const seed = BigInt(record.seed);
   const fields = usedFields(program, [plan.entry]);
   const rows = entryOf(program, plan.entry).inputs.some((input) => input.kind === 'rows');
+  const given = options.inputs === undefined ? undefined : await readGiven(options.inputs, program, plan);
   const data =
-    program.data !== undefined && (fields.length > 0 || rows || program.data.fields.some((f) => f.shape.length === 1 && f.shape[0] === 2))
+    given === undefined &&
+    program.data !== undefined &&
+    (fields.length > 0 || rows || program.data.fields.some((f) => f.shape.length === 1 && f.shape[0] === 2))
       ? await loadData(program.data, { seed, base: record.base, progress: options.loading, warn: options.warn })
       : undefined;
+  const chosen = new ChosenRows(program, data, options.seed ?? seed, [plan.entry]);
   const opened = await options.open(program, { seed: options.seed ?? seed, choice: checkpoint.choice, entries: [plan.entry] });
   try {
     opened.executor.write(checkpoint.values);
-    const chosen = new ChosenRows(program, data, options.seed ?? seed, [plan.entry]);
-    const feeder = new RowFeeder(opened.executor, { data, fields }, chosen, opened.fieldLimit);
-    const outputs = await collectSamples(opened.executor, program, plan, count, data, feeder, { tensors: options.tensors });
+    const shown = given?.data ?? data;
+    const feeder = new RowFeeder(opened.executor, { data: shown, fields }, chosen, opened.fieldLimit);
+    const outputs = await collectSamples(opened.executor, program, plan, count, shown, feeder, { tensors: options.tensors, absent: given?.absent });
     return { program, plan, step: checkpoint.step, device: opened.device, outputs, background: backgroundOf(program.data, data) };
   } finally {
     opened.close();
