@@ -494,3 +494,8 @@ export const fakeRange = (net: string, made: string, data: string, wanted: strin
   help: tanh ? `end \`${net}\` in \`tanh\`` : `bring what \`${net}\` makes to ${wanted}`,
   notes,
 });
+export const hyperChoices = (): Problem => ({
+  code: 'GAN2041',
+  message: 'a search cannot draw a value from this',
+  help: 'write a list of values of its kind, `[8, 16, 32]`, two numbers, `0.1..0.9`, or `log(1e-5, 1e-3)`',
+});

@@ -2,6 +2,7 @@
 import type {
   BlockItem,
   DataItem,
+  Expr,
   GameItem,
   HyperItem,
   Item,
@@ -58,6 +59,7 @@ export function readItems(e: Elaborator, spec: Spec, set: ReadonlyMap<string, Va
         if (!declare(item)) break;
         const value = set.get(item.name.text) ?? evaluate(e, item.value, e.scope);
         e.scope.names.set(item.name.text, value);
+        if (item.choices) checkChoices(e, item.choices, value);
         if (value.kind === 'number' || value.kind === 'bool') hyper[item.name.text] = value.value;
         else if (value.kind === 'string') hyper[item.name.text] = value.text;
         else if (value.kind !== 'poison') e.fail(item.value.span, messages.notStatic(item.name.text, describe(value)));
@@ -111,4 +113,22 @@ export function readItems(e: Elaborator, spec: Spec, set: ReadonlyMap<string, Va
   for (const name of set.keys())
     if (!hypers.includes(name)) e.fail({ source: { name: `--set ${name}`, text: name }, start: 0, end: name.length }, messages.unknownHyper(name, hypers));
   return { hyper, nets, ...found, noises, samples, judges, metrics };
+}
+
+/** What a search may draw a hyper from: a list of values, `a..b`, or `log(a, b)` for one whose order of magnitude is sought. */
+function checkChoices(e: Elaborator, choices: Expr, value: Value): void {
+  const ends =
+    choices.kind === 'range'
+      ? [choices.from, choices.to]
+      : choices.kind === 'call' && choices.callee.kind === 'name' && choices.callee.name === 'log'
+        ? choices.args.map((a) => a.value)
+        : undefined;
+  const items = ends ?? (choices.kind === 'list' ? choices.items : []);
+  const found = items.map((item) => evaluate(e, item, e.scope));
+  if (found.some((item) => item.kind === 'poison') || value.kind === 'poison') return;
+  const kind = ends ? 'number' : value.kind;
+  const [low, high] = found;
+  const ordered = low?.kind !== 'number' || high?.kind !== 'number' || (low.value < high.value && (choices.kind === 'range' || low.value > 0));
+  if (items.length === 0 || found.some((item) => item.kind !== kind) || (ends && (ends.length !== 2 || !ordered || value.kind !== 'number')))
+    e.fail(choices.span, messages.hyperChoices());
 }

@@ -178,4 +178,10 @@ export const names: Readonly<Record<string, Explanation>> = {
     wrong: 'net F(x: [8]) {\n  weight w as "scale {i}": [8] = 1\n  x * w\n}',
     right: 'net F(x: [8]) {\n  i = 0\n  weight w as "scale_{i}": [8] = 1\n  x * w\n}',
   },
+  GAN2041: {
+    about:
+      'After `in` stands what a search may draw the hyper from: a list of values of the same kind, the ends of a range, or `log(a, b)`, between which orders of magnitude are alike likely. It does not bound what `--set` may say.',
+    wrong: 'hyper width = 16 in [8, true]',
+    right: 'hyper width = 16 in [8, 16, 32]\nhyper rate = 1e-4 in log(1e-5, 1e-3)',
+  },
 };
