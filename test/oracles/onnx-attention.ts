@@ -34,9 +34,13 @@ export const attention: Operator = (call) => {
   const capped = cap === 0 ? raw : call.let(`${cap} * tanh(${raw} / ${cap})`);
   let seen = capped;
   if (call.has(3)) {
-    if (call.shape(3).at(-1) !== total) throw new Inexpressible('a mask shorter than the keys');
-    const mask = call.x(3);
-    seen = call.let(call.input(3).dtype === 'bool' ? `where(${mask}, ${seen}, -1e30)` : `${seen} + max(${mask}, -1e30)`);
+    const own = call.shape(3);
+    const short = total - (own.at(-1) as number);
+    const boolean = call.input(3).dtype === 'bool';
+    // Keys beyond the mask are not seen.
+    const hidden = `expand(${boolean ? 0 : -1e30}, ${[...own.slice(0, -1), short].join(', ')})`;
+    const mask = short > 0 ? `concat(${call.x(3)}, ${hidden}, axis: ${own.length - 1})` : call.x(3);
+    seen = call.let(boolean ? `where(${mask}, ${seen}, -1e30)` : `${seen} + max(${mask}, -1e30)`);
   }
   const lengths = call.has(6) ? `reshape(${call.x(6)}, ${batch}, 1, 1, 1)` : undefined;
   if (lengths) seen = call.let(`where(iota(${total}) < ${lengths}, ${seen}, -1e30)`);
@@ -48,6 +52,7 @@ export const attention: Operator = (call) => {
   const weights = call.let(`softmax(${seen}, axis: -1) * (${seen} > -1e29)`);
   const y = `matmul(${weights}, ${shared(values)})`;
   const flat = call.shape(0).length === 4 ? y : `reshape(permute(${y}, 0, 2, 1, 3), ${batch}, ${length}, none)`;
+  if (call.subject.outputs[3]?.data.includes(Number.NEGATIVE_INFINITY)) throw new Inexpressible('scores of -Infinity: masked ones are finite here');
   const answers: Answer[] = [flat, keys, values, [raw, capped, seen, weights][call.attribute('qk_matmul_output_mode', 0)]];
   return answers.slice(0, call.subject.outputs.length);
 };

@@ -129,24 +129,6 @@ const columnsToImage: Operator = (call) => {
   return `from_patches(${split}, ${listText(size)}, ${listText(kernel)}, stride: ${listText(stride)}, padding: ${listText(places)}, dilation: ${listText(dilation)})`;
 };
 
-const gathered: Operator = (call) => {
-  const axis = axisFrom(call.attribute('axis', 0), rankOf(call));
-  const [own, wanted] = [call.shape(0), call.shape(1)];
-  const count = wanted.reduce((a, b) => a * b, 1);
-  const flat = call.let(reshaped(call.x(1), [count]));
-  // Negative numbers count from the end.
-  const taken = `take(${call.x(0)}, where(${flat} < 0, ${flat} + ${own[axis]}, ${flat}), axis: ${axis})`;
-  return reshaped(taken, [...own.slice(0, axis), ...wanted, ...own.slice(axis + 1)]);
-};
-
-const gatheredElements: Operator = (call) => {
-  const axis = axisFrom(call.attribute('axis', 0), rankOf(call));
-  const wanted = call.shape(1);
-  const whole = `${call.x(0)}[${wanted.map((length, i) => (i === axis ? ':' : `0:${length}`)).join(', ')}]`;
-  const index = call.x(1);
-  return `gather(${whole}, where(${index} < 0, ${index} + ${call.shape(0)[axis]}, ${index}), axis: ${axis})`;
-};
-
 const cumulated: Operator = (call) => {
   const axis = axisFrom(call.values(1)[0], rankOf(call));
   const turned = (x: string): string => (call.attribute('reverse', 0) === 1 ? `reverse(${x}, axis: ${axis})` : x);
@@ -180,8 +162,6 @@ export const layerTable = {
   DepthToSpace: depthToSpace,
   SpaceToDepth: spaceToDepth,
   Col2Im: columnsToImage,
-  Gather: gathered,
-  GatherElements: gatheredElements,
   CumSum: cumulated,
   ReduceProd: product,
   SwiGLU: (call: Call) => `swish(${call.x(0)}, beta: ${literal(call.attribute('alpha', 1))}) * ${call.x(1)}`,

@@ -1,6 +1,7 @@
 /** ONNX's operators in the words of the language. */
 import { type Answer, axisFrom, type Call, each, Inexpressible, literal, numbers, type Operator, reshaped, type Table } from './call.js';
 import { attention } from './onnx-attention.js';
+import { choiceTable } from './onnx-choice.js';
 import { halves, layerTable, pairs, windowPadding } from './onnx-layers.js';
 import { adagrad, adam, momentum } from './onnx-optimizers.js';
 import { recurrentTable } from './onnx-recurrent.js';
@@ -382,4 +383,5 @@ export const onnxTable: Table = {
   Momentum: momentum,
   ...layerTable,
   ...recurrentTable,
+  ...choiceTable,
 };

@@ -106,4 +106,10 @@ export const shapes: Readonly<Record<string, Explanation>> = {
     wrong: 'net F(words: [9, 16], t: tokens[8, words: 32]) { mean(words, axis: 0, mask: mask(t)) }',
     right: 'net F(words: [9, 16], t: tokens[9, words: 32]) { mean(words, axis: 0, mask: mask(t)) }',
   },
+  GAN3040: {
+    about:
+      'The equation of `einsum` names the axes of each factor by a letter each, and after `->` those of the result; what the result does not name is summed over. The batch is understood and has no letter.',
+    wrong: 'net F(x: [3, 4], y: [4, 5]) { einsum("ij,jk->il", x, y) }',
+    right: 'net F(x: [3, 4], y: [4, 5]) { einsum("ij,jk->ik", x, y) }',
+  },
 };
