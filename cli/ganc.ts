@@ -165,16 +165,16 @@ First steps:
       .option('--seed <n>', "seed of the noise (default: the run's)", seed)
       .option('--checkpoint <which>', 'a file, or best (default: the latest)')
       .option('--name <sample>', 'which `sample` line of the spec (default: the first)')
+      .option('--in <file>', 'fields of the data by name, in place of held-out rows; optional ones may be left out (safetensors)')
       .option('-o, --out <file>', 'a .png grid, or .safetensors with the numbers (default: RUN/samples/NAME.png)')
       .addOption(quiet())
-      .option('--in <file>', 'fields of the data by name, in place of held-out rows; optional ones may be left out (safetensors)')
       .action(async (run: string, options) => (await import('./commands/sample.js')).sample(run, options)),
     'sample runs/gan',
     'sample runs/gan --count 16 --seed 7 -o digits.png',
     'sample runs/gan --count 10000 -o digits.safetensors',
+    'sample runs/clips --in captions.safetensors --count 4',
   );
 
-    'sample runs/clips --in captions.safetensors --count 4',
   examples(
     program
       .command('eval')
