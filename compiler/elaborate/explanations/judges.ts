@@ -8,8 +8,8 @@ export const judges: Readonly<Record<string, Explanation>> = {
     right: 'data digits = mnist() {\n  x: image[1, 28, 28]\n  y: class[10]\n}\njudge J(x) -> {y} { x |> flatten |> linear(64) |> relu |> linear(10) }',
   },
   GAN4038: {
-    about: 'What a judge learns are fields of type `class[n]`, by their names in `data`.',
-    wrong: 'data digits = mnist() {\n  x: image[1, 28, 28]\n  y: class[10]\n}\njudge J(x) -> {label} { x |> flatten |> linear(64) |> relu |> linear(10) }',
+    about: 'What a judge learns are fields of type `class[n]`, by their names in `data`; a name that the block does not have is asked of the data as classes.',
+    wrong: 'data digits = mnist() {\n  x: image[1, 28, 28]\n  y: class[10]\n}\njudge J(x) -> {x} { x |> flatten |> linear(64) |> relu |> linear(10) }',
     right: 'data digits = mnist() {\n  x: image[1, 28, 28]\n  y: class[10]\n}\njudge J(x) -> {y} { x |> flatten |> linear(64) |> relu |> linear(10) }',
   },
   GAN4039: {
