@@ -239,7 +239,7 @@ First steps:
       .option('--json', 'as JSON')
       .addOption(quiet())
       .action(async (spec: string, options) => (await import('./commands/verify.js')).verify(spec, options)),
-    'verify gan.gan --batch 4',
+    'verify gan.gan --batch 8',
   );
 
   examples(

@@ -38,7 +38,7 @@ export async function verify(spec: string, options: VerifyCommandOptions): Promi
       base: source.name === STDIN ? '.' : dirname(source.name),
       estimated: (seconds) => {
         if (!talk || seconds < LONG_SECONDS) return;
-        const smaller = (made.train?.batch ?? 0) > 4 ? '; a smaller batch is quicker: --batch 4' : '';
+        const smaller = (made.train?.batch ?? 0) > 8 ? '; a smaller batch is quicker: --batch 8' : '';
         err(`the interpreter will take about ${duration(seconds)}${smaller}\n`);
       },
       progress: (text) => talk && line.working(text),
@@ -65,7 +65,7 @@ function jsonNumber(_key: string, value: unknown): unknown {
 function show({ compared, failed, fault }: Verification): void {
   const red = out.colors.red;
   const calls = [...new Set(compared.map((c) => c.call))];
-  const cells = (c: Compared) => [c.tensor, shapeText(c.shape), figure(c.maxAbs), figure(c.relL2), c.gate, c.ok ? 'ok' : 'FAILED'];
+  const cells = (c: Compared) => [c.tensor, shapeText(c.shape), figure(c.maxAbs), figure(c.relL2), c.gate, c.rounding ? 'ok*' : c.ok ? 'ok' : 'FAILED'];
   // One table, so that the columns of all calls are alike.
   const lines = table([['tensor', 'shape', 'max |error|', 'rel. L2', 'gate', ''], ...compared.map(cells)], [2, 3], '  ').split('\n');
   out(`${lines[0]}\n`);
@@ -76,6 +76,8 @@ function show({ compared, failed, fault }: Verification): void {
     });
   }
   out(`${count(compared.length)} tensors in ${calls.length} calls: ${count(compared.length - failed)} ok, ${count(failed)} failed\n`);
+  if (compared.some((c) => c.rounding))
+    out('* over the gate, but no more than float32 itself makes of these operations: a larger batch may be better conditioned\n');
   const [first] = compared.filter((c) => !c.ok);
   if (first) out(`first to differ: ${first.tensor} ${shapeText(first.shape)} in ${first.call}\n`);
   if (fault) out(`first kernel that differs: ${faultText(fault)}\n`);

@@ -8,6 +8,8 @@ export type { Environment, Tensor } from './tensor.js';
 export interface InterpretOptions {
   /** Values to take for these nodes, instead of computing them. */
   readonly given?: ReadonlyMap<Node, Tensor>;
+  /** Changes what a node computes, as a device of less precision would. */
+  readonly perturb?: (node: Node, value: Tensor) => Tensor;
   /** Called after each node, with the work done so far, in the unit of `workOf`. */
   readonly progress?: (work: number) => void;
 }
@@ -31,7 +33,11 @@ export function interpret(fn: GraphFunction, environment: Environment, options: 
 }
 
 /** The values of some nodes. What no later node reads is let go on the way. */
-export function evaluate(wanted: readonly Node[], environment: Environment, { given = new Map(), progress }: InterpretOptions = {}): Map<Node, Tensor> {
+export function evaluate(
+  wanted: readonly Node[],
+  environment: Environment,
+  { given = new Map(), perturb, progress }: InterpretOptions = {},
+): Map<Node, Tensor> {
   const order = topological(wanted, given);
   const lastUse = new Map<Node, Node>();
   for (const node of order) if (!given.has(node)) for (const input of node.inputs) lastUse.set(input, node);
@@ -45,7 +51,8 @@ export function evaluate(wanted: readonly Node[], environment: Environment, { gi
       continue;
     }
     const inputs = node.inputs.map((input) => values.get(input) as Tensor);
-    values.set(node, primitiveOf(node).interpret(node, inputs, environment));
+    const value = primitiveOf(node).interpret(node, inputs, environment);
+    values.set(node, perturb ? perturb(node, value) : value);
     for (const input of node.inputs) if (lastUse.get(input) === node && !keep.has(input)) values.delete(input);
     if (progress) progress((work += workOf(node)));
   }

@@ -1,4 +1,6 @@
 /** How far numbers of a GPU may be from those of the interpreter in float64, and how far they are. */
+import { type Tensor, workOf } from '../../compiler/graph/interpret.js';
+import type { Node, OpName } from '../../compiler/graph/node.js';
 
 /**
  * `exact`: whole numbers, and what a call must not touch. `elements`: |error| <= 1e-5 + 1e-4 |x| for each. `loss`: 1e-5 max(1, |x|). `gradient`: relative
@@ -74,4 +76,33 @@ export function norm(lists: Iterable<ArrayLike<number>>): number {
   let squares = 0;
   for (const list of lists) for (let i = 0; i < list.length; i++) squares += list[i] * list[i];
   return Math.sqrt(squares);
+}
+
+/**
+ * Float32 on purpose: the result of each arithmetic operation moved by a pseudo-random share of the error that computing it in f32 may make, a sum of n by sqrt(n)
+ * of them. How far results then are from those of float64 says what an error of a GPU is worth: where a variance of two examples is nearly 0, much.
+ */
+export function rounding(seed: number): (node: Node, value: Tensor) => Tensor {
+  let state = (seed * 2654435761 + 12345) >>> 0;
+  const random = (): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 31 - 1;
+  };
+  return (node, value) => {
+    if (value.dtype !== 'f32' || !ROUNDED.has(node.operation.op)) return value;
+    const amplitude = 2 ** -23 * Math.sqrt(workOf(node) / Math.max(1, value.data.length));
+    return { ...value, data: value.data.map((v) => v * (1 + amplitude * random())) };
+  };
+}
+
+const ROUNDED: ReadonlySet<OpName> = new Set(['unary', 'binary', 'sum', 'matmul', 'conv']);
+/** An error so many times what `rounding` makes is still rounding. */
+const ALLOWANCE = 8;
+
+/** Whether an error is no more than float32 makes of the same operations, as some roundings of them show. */
+export function isRounding(actual: ArrayLike<number>, wanted: ArrayLike<number>, rounded: readonly ArrayLike<number>[]): boolean {
+  const off = compare('exact', actual, wanted);
+  const others = rounded.map((values) => compare('exact', values, wanted));
+  const most = (of: (agreement: Agreement) => number): number => ALLOWANCE * Math.max(...others.map(of));
+  return off.maxAbs <= most((o) => o.maxAbs) && off.relL2 <= most((o) => o.relL2);
 }

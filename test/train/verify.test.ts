@@ -126,6 +126,31 @@ test('a wrong optimizer: gradients agree, what it moves does not', async () => {
   expect(fault?.label).toBe('D.optimizer');
 });
 
+test('what float32 itself makes of a net that is badly conditioned is no fault; a wrong number in it is', async () => {
+  // Batch norm over two examples: where they are nearly alike, their difference is magnified, again and again.
+  const norm = '|> linear(128) |> batch_norm |> leaky_relu(0.2345)';
+  const spec = `
+data points = ring() { x: vector[2] }
+noise z: normal[4]
+net G(z) { z |> linear(2) }
+net D(x) { x ${norm} ${norm} ${norm} |> linear(1) }
+game {
+  D minimizes E[D(x)^2]
+  G minimizes E[D(G(z))]
+}
+train {
+  batch 2   steps 1
+  D with sgd(lr: 0.1)
+  G with sgd(lr: 0.1)
+}`;
+  const right = await verify(2, undefined, spec);
+  expect(right.compared.filter((c) => !c.ok)).toEqual([]);
+  expect(right.compared.filter((c) => c.rounding).length).toBeGreaterThan(0);
+  const wrong = await verify(1, (lowered) => spoil(lowered, 'update.D', 0.2345, 0.2445).lowered, spec);
+  expect(wrong.failed).toBeGreaterThan(0);
+  expect(wrong.fault?.call).toBe('update.D 0');
+});
+
 test('gates', () => {
   const tenth = [0.1, -0.1, 1e-9];
   expect(compare('elements', [0.10001, -0.1, 0], tenth).ok).toBe(true);
