@@ -106,9 +106,11 @@ First steps:
       .addOption(set())
       .addOption(variant())
       .option('--json', 'as JSON, with the name and shape of every weight')
+      .option('--graph <file>', 'draw instead: the game, and its nets with their layers (.svg, or .dot for Graphviz)')
       .action(async (spec: string, options) => (await import('./commands/inspect.js')).inspect(spec, options)),
     'inspect gan.gan',
     'inspect gan.gan --json',
+    'inspect gan.gan --graph gan.svg',
   );
 
   examples(

@@ -1,5 +1,21 @@
 /** Syntax tree to text: the one layout of the language. */
-import type { Body, CallExpr, DataField, DataItem, GameLine, Item, Name, Param, ResultType, Spec, Statement, TrainLine, TypeExpr, VariantItem } from './ast.js';
+import type {
+  Body,
+  CallExpr,
+  DataField,
+  DataItem,
+  Expr,
+  GameLine,
+  Item,
+  Name,
+  Param,
+  ResultType,
+  Spec,
+  Statement,
+  TrainLine,
+  TypeExpr,
+  VariantItem,
+} from './ast.js';
 import { readComments } from './comments.js';
 import { Diagnostics } from './diagnostics.js';
 import { type Doc, either, group, hardline, indent, line, render } from './doc.js';
@@ -14,6 +30,11 @@ const width = 120;
 /** Canonical text of a tree, without its comments but with the docs of its nets and blocks. Reads back as the same tree, up to spans. */
 export function print(spec: Spec): string {
   return new Printer(new Margin(), true).spec(spec);
+}
+
+/** An expression in rows of at most `columns` where that is possible. */
+export function printExpression(expression: Expr, columns: number): string {
+  return new Printer(new Margin(), false).expression(expression, columns);
 }
 
 /** A text in the one layout, its comments and single blank lines kept; undefined, with the reasons in `diagnostics`, where it does not parse. */
@@ -58,6 +79,10 @@ class Printer {
     );
     const text = render([rows, end.tail, tail], width);
     return text === '' ? '' : `${text}\n`;
+  }
+
+  expression(expression: Expr, columns: number): string {
+    return render(this.expressions.expr(expression), columns);
   }
 
   private itemRow(item: Item, before: Item | undefined): Row {

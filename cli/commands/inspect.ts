@@ -1,23 +1,54 @@
 /** `ganc inspect SPEC`: layers, weights, and what a step costs. */
+import { writeFileSync } from 'node:fs';
+import { basename, dirname, extname } from 'node:path';
 import { compileSpec } from '../../compiler/compile.js';
 import type { Module } from '../../compiler/graph/module.js';
 import { size } from '../../compiler/graph/node.js';
 import { lower } from '../../compiler/plan/lower.js';
 import type { Program } from '../../compiler/program/types.js';
-import { accept, compileOptions, readSource, type SpecOptions } from '../source.js';
+import { UsageError } from '../errors.js';
+import { dotOf, svgOf } from '../graph/graph.js';
+import { accept, compileOptions, mergedSpec, readSource, type SpecOptions } from '../source.js';
 import { bytes, count, magnitude, out, shapeText, table } from '../terminal.js';
 
 export interface InspectOptions extends SpecOptions {
   readonly json?: boolean;
+  /** A picture of the spec is written there: .svg or .dot. */
+  readonly graph?: string;
 }
 
-export function inspect(spec: string, options: InspectOptions): void {
-  const { module, diagnostics } = compileSpec(readSource(spec), compileOptions(options));
+export async function inspect(spec: string, options: InspectOptions): Promise<void> {
+  const kind = options.graph === undefined ? undefined : pictureKind(options.graph);
+  const source = readSource(spec);
+  const { module, diagnostics } = compileSpec(source, compileOptions(options));
   const made = accept(module, diagnostics);
+  if (options.graph !== undefined) {
+    const dot = dotOf(made, mergedSpec(source, options));
+    writePicture(options.graph, kind === 'svg' ? await svgOf(dot) : dot);
+    return;
+  }
   const program = lower(made);
   const facts = { ...describe(made), ...costs(made, program) };
   if (options.json) out(`${JSON.stringify(facts, null, 2)}\n`);
   else show(made, facts);
+}
+
+function pictureKind(path: string): 'svg' | 'dot' {
+  const end = extname(path).toLowerCase();
+  if (end === '.svg' || end === '.dot') return end === '.svg' ? 'svg' : 'dot';
+  throw new UsageError(`--graph writes .svg or .dot, and ${path} is neither`, `such as --graph ${basename(path, extname(path)) || 'gan'}.svg`);
+}
+
+function writePicture(path: string, text: string): void {
+  try {
+    writeFileSync(path, text);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') throw new UsageError(`cannot write ${path}: there is no folder ${dirname(path)}`);
+    if (code === 'EISDIR') throw new UsageError(`cannot write ${path}: it is a folder`);
+    throw error;
+  }
+  out(`${path}\n`);
 }
 
 /** What the spec says: nets, layers, weights and other variables, by name and shape. */

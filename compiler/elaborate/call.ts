@@ -1,11 +1,11 @@
 /** Calls of nets, blocks, functions and partial calls: arguments to parameters, and a frame for each use. */
 import type { BlockItem, Expr, NetItem } from '../../grammar/ast.js';
 import type { Span } from '../../grammar/source.js';
-import type { Shape } from '../graph/node.js';
 import { builtins } from './builtins.js';
 import { drawPath } from './draw.js';
 import type { Elaborator } from './elaborator.js';
 import { evaluate, run } from './evaluate.js';
+import { noteFunction, noteLayer, noteOutput, traced } from './layers.js';
 import * as messages from './messages.js';
 import { type Frame, numbered, Scope } from './scope.js';
 import { typeOfExpr, typeOfResult } from './types.js';
@@ -25,7 +25,9 @@ export function call(e: Elaborator, callee: CallableValue, args: readonly Argume
       if (callee.name === 'normal' || callee.name === 'uniform') return { kind: 'draw', callee, args, span, path: drawPath(e) };
       const builtin = builtins.get(callee.name);
       if (!builtin) return POISON;
-      return builtin(e, { name: callee.name, args, span });
+      const result = builtin(e, { name: callee.name, args, span });
+      noteFunction(e, callee.name, args, span, result);
+      return result;
     }
     case 'partial': {
       // Holes are filled in order; what is left over follows.
@@ -93,9 +95,10 @@ export function callNet(e: Elaborator, net: NetValue, args: readonly ArgumentVal
   if (!bindParameters(e, item, args, span, scope, frame)) return POISON;
   noteLayer(e, frame, args);
   e.noted.passed(frame, item, scope, args);
+  const parameters = item.params.map((p) => [p.name.text, scope.names.get(p.name.text) ?? POISON] as const);
   const result = e.within({ frame }, () => {
     checkParameterTypes(e, item, scope);
-    return declaredResult(e, item, run(e, item.body, scope), scope);
+    return traced(e, net, parameters, () => declaredResult(e, item, run(e, item.body, scope), scope));
   });
   noteOutput(e, frame, result);
   e.noted.call(frame, item, result);
@@ -189,29 +192,4 @@ function declaredResult(e: Elaborator, item: NetItem, given: Value, scope: Scope
   if (found.length !== type.shape.length || found.some((length, i) => length !== type.shape[i]))
     return e.fail(last, messages.resultShape(item.name.text, type.shape, found));
   return tensor(result.node, result.batched, type);
-}
-
-function shapesIn(value: Value): Shape[] {
-  if (value.kind === 'tensor') return [logicalShape(value)];
-  return value.kind === 'record' ? [...value.fields.values()].flatMap(shapesIn) : [];
-}
-
-/** Notes a use that the user wrote, for `inspect`, before the uses inside it. */
-function noteLayer(e: Elaborator, frame: Frame, args: readonly ArgumentValue[]): void {
-  if (!frame.net || frame.optimizer || !frame.callSpan || e.preludeSources.has(frame.callSpan.source) || e.layers.has(frame.weightPath)) return;
-  let depth = 0;
-  for (let f = frame.caller; f; f = f.caller) if (f.kind !== 'game') depth++;
-  e.layers.set(frame.weightPath, {
-    path: frame.weightPath,
-    block: frame.name,
-    depth,
-    parameters: 0,
-    inputs: args.flatMap((a) => shapesIn(a.value)),
-    output: [],
-  });
-}
-
-function noteOutput(e: Elaborator, frame: Frame, result: Value): void {
-  const layer = e.layers.get(frame.weightPath);
-  if (layer && layer.output.length === 0) e.layers.set(frame.weightPath, { ...layer, output: shapesIn(result) });
 }

@@ -24,7 +24,8 @@ export function gaussianNode(e: Elaborator, path: string, shape: Shape, span: Sp
   if (e.evaluation.fed.has(path)) return e.builder.input(path, shape, 'f32');
   const gaussian = e.scope.find('gaussian');
   if (gaussian?.kind !== 'block') return undefined;
-  const result = callBlock(e, gaussian, [{ value: tensor(e.builder.random(path, shape), false), span }], span);
+  // Called from the prelude, as it were: a draw is no layer of the net that makes it.
+  const result = callBlock(e, gaussian, [{ value: tensor(e.builder.random(path, shape), false), span }], gaussian.item.name.span);
   return result.kind === 'tensor' ? result.node : undefined;
 }
 

@@ -9,6 +9,7 @@ import { rules } from '../rewrite/rules.js';
 import { makeDraw } from './draw.js';
 import type { Periods } from './every.js';
 import type { DataField, FieldRead } from './fields.js';
+import type { Tracing } from './layers.js';
 import type { Problem } from './messages.js';
 import { differentiated } from './names.js';
 import { Noted } from './noted.js';
@@ -72,6 +73,8 @@ export class Elaborator {
   readonly builder = new Builder({ rewrite: rules });
   readonly declared = new Map<string, Declared>();
   readonly layers = new Map<string, Layer>();
+  /** Set during the first call of a net. */
+  tracing?: Tracing;
   /** Who calls each net: other nets, or `game`. */
   readonly callers = new Map<string, Set<string>>();
   /** For the checks at the end. */

@@ -30,4 +30,21 @@ export interface Layer {
   /** Elements of the weights declared in this very use (not in uses inside it). */
   readonly parameters: number;
   readonly depth: number;
+  /** What its inputs were computed from: paths of layers, `G(z)` for the parameter z of net G, `G>Words` for the call of another net in G, `G>tanh` of a function. */
+  readonly from: readonly string[];
+  /** Of a net that is an item of the spec. */
+  readonly net?: {
+    readonly parameters: readonly { readonly name: string; readonly shapes: readonly Shape[] }[];
+    /** What its result was computed from. */
+    readonly ends: readonly string[];
+    /** Calls of other nets, and of functions of tensors; `within` is the net or the use of a block that calls. */
+    readonly steps: readonly {
+      readonly path: string;
+      readonly within: string;
+      readonly kind: 'net' | 'function';
+      readonly name: string;
+      readonly output: readonly Shape[];
+      readonly from: readonly string[];
+    }[];
+  };
 }
