@@ -51,6 +51,7 @@ export function compileSpec(source: Source, options: CompileOptions = {}): Compi
       trace: options.trace ?? false,
       sampleCount: options.samples ?? SAMPLES_A_CALL,
       batch: options.batch,
+      variant: options.variant !== undefined,
     }),
   );
 }

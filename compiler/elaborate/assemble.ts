@@ -4,6 +4,7 @@ import { type GraphFunction, size, type Variable } from '../graph/node.js';
 import type { SamplePlan, TrainPlan } from '../program/types.js';
 import { call } from './call.js';
 import { checkRanges } from './check-ranges.js';
+import { checkUnused } from './check-unused.js';
 import { type Elaborator, evaluation, gameFrame } from './elaborator.js';
 import { evaluate } from './evaluate.js';
 import { readGame } from './game.js';
@@ -27,6 +28,8 @@ export interface AssembleOptions {
   /** Examples at one call of a sample entry. */
   readonly sampleCount: number;
   readonly batch?: number;
+  /** A variant of the spec was chosen. */
+  readonly variant: boolean;
   /** Compiles the judges; undefined where one of them is wrong. */
   readonly judges: () => readonly CompiledJudge[] | undefined;
 }
@@ -42,12 +45,14 @@ export function assemble(e: Elaborator, items: Items, options: AssembleOptions):
   const variables: Variable[] = [];
   let train: TrainPlan | undefined;
   let averaged: ReadonlySet<string> = new Set();
+  let owned: Training['owned'] = new Map();
   if (game && schedule) {
     const trained = new Training(e, items, inputs, game, schedule, options);
     trained.run();
     functions.push(...trained.functions);
     variables.push(...trained.variables);
     averaged = trained.averaged;
+    owned = trained.owned;
     train = trained.plan();
   }
   const samples = items.samples
@@ -59,7 +64,9 @@ export function assemble(e: Elaborator, items: Items, options: AssembleOptions):
   const judged = (judges ?? []).reduce((known, judge) => addLabels(e, known, judge.labels), inputs);
   const metrics = judges && assembleMetrics(e, items, judged, { fed: options.fed, averaged }, judges);
   if (e.diagnostics.failed) return undefined;
+  checkUnused(e, items, owned, options.variant);
   checkRanges(e, inputs.fields);
+  if (e.diagnostics.failed) return undefined;
   const ofJudges = new Set(items.judges.map((judge) => judge.name.text));
   variables.push(...restOf(e, variables, ofJudges));
   functions.unshift(initialValues(e, variables));

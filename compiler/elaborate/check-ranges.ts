@@ -3,9 +3,10 @@ import { ANY, type Interval, interval } from '../graph/interval.js';
 import { type Node, topological } from '../graph/node.js';
 import { Ranges } from '../graph/ranges.js';
 import type { Elaborator } from './elaborator.js';
-import * as messages from './messages.js';
+import type { Problem } from './messages.js';
 import { type Domain, domains, type NetResult } from './noted.js';
 import type { FieldType } from './values.js';
+import * as warnings from './warnings.js';
 
 /** `types` are the fields of the data. Call it when everything has been evaluated without an error. */
 export function checkRanges(e: Elaborator, types: ReadonlyMap<string, FieldType>): void {
@@ -69,13 +70,13 @@ function checkDomains(e: Elaborator, ranges: Ranges): void {
     if (range.low < least && !isUnknown(domain.argument, ranges)) {
       const net = resultIn(e, domain.argument, (result) => ranges.of(result).low < least);
       if (net) byNet.set(net.net, [...(byNet.get(net.net) ?? []), { domain, range, net }]);
-      else warn(e, domain, messages.outsideOfDomain(domain.name, least, shown(range)));
+      else warn(e, domain, warnings.outsideOfDomain(domain.name, least, shown(range)));
     } else if (range.low === least && range.atLow && domain.name !== 'sqrt' && !domain.name.startsWith('^')) infinite.push(domain);
   }
   // A place has one warning.
   for (const domain of infinite)
     if (!e.diagnostics.list.some((d) => d.span === e.placeOf(domain.span, domain.frame)))
-      warn(e, domain, messages.infiniteAt(domain.name, domains.get(domain.name) as number));
+      warn(e, domain, warnings.infiniteAt(domain.name, domains.get(domain.name) as number));
   for (const [name, faults] of byNet) {
     const [first, ...others] = faults.map(({ domain }) => domain);
     const net = faults[0].net as NetResult;
@@ -83,11 +84,11 @@ function checkDomains(e: Elaborator, ranges: Ranges): void {
     const elsewhere = others.map((other) => e.placeOf(other.span, other.frame)).filter((span) => span.source !== place.source || span.start !== place.start);
     const also = new Map(elsewhere.map((span) => [span.start, { message: 'and here', span }]));
     const end = { message: `\`${name}\` ends here`, span: net.span };
-    warn(e, first, messages.netOutsideOfDomain(first.name, name, shown(faults[0].range), [end, ...also.values()]));
+    warn(e, first, warnings.netOutsideOfDomain(first.name, name, shown(faults[0].range), [end, ...also.values()]));
   }
 }
 
-function warn(e: Elaborator, { span, frame }: Domain, problem: messages.Problem): void {
+function warn(e: Elaborator, { span, frame }: Domain, problem: Problem): void {
   e.within({ frame }, () => e.fail(span, problem, 'warning'));
 }
 
@@ -124,13 +125,13 @@ function resultIn(e: Elaborator, node: Node, atFault: (result: Node) => boolean)
 /** What a net makes is held against the data that goes to the same parameter of another net, and against the type that it says it returns. */
 function checkFakes(e: Elaborator, ranges: Ranges): void {
   const warned = new Set<string>();
-  const hold = (node: Node, result: NetResult, wanted: readonly [number, number], what: string, notes: messages.Problem['notes']): void => {
+  const hold = (node: Node, result: NetResult, wanted: readonly [number, number], what: string, notes: Problem['notes']): void => {
     const made = ranges.of(node);
     // A made value that may be anywhere is let pass: StyleGAN2 ends without tanh.
     const slack = 1e-3 * (wanted[1] - wanted[0]);
     if (warned.has(result.net) || (made.low <= wanted[0] + slack && made.high >= wanted[1] - slack)) return;
     warned.add(result.net);
-    const problem = messages.fakeRange(result.net, shown(made), what, shown(interval(...wanted)), wanted[0] === -1 && wanted[1] === 1, notes);
+    const problem = warnings.fakeRange(result.net, shown(made), what, shown(interval(...wanted)), wanted[0] === -1 && wanted[1] === 1, notes);
     e.within({ frame: result.frame.caller ?? result.frame }, () => e.fail(result.span, problem, 'warning'));
   };
   for (const fake of e.noted.given) {

@@ -173,6 +173,8 @@ export class Elaborator {
 
   /** Remembers that `net` is called from the net or game that is being evaluated. */
   recordCall(net: NetValue): void {
+    // A look at a net that nothing calls is no call.
+    if (this.evaluation.prefix === 'check' && this.frame.net === undefined) return;
     const callers = this.callers.get(net.path) ?? new Set<string>();
     callers.add(this.frame.net ?? 'game');
     this.callers.set(net.path, callers);

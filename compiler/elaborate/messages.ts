@@ -458,42 +458,6 @@ export const metricValue = (metric: string, found: string): Problem => ({
   help: 'average over examples: `E[...]`, or reduce with `axis: batch`',
 });
 
-// ---------------------------------------------------------------- warnings about values, and what is never used
-
-const domainHelp = (name: string): string => {
-  if (name === 'log') return '`log(sigmoid(a))` and `log(softmax(a))` are safe for any `a`';
-  if (name === 'log1p') return '`log1p(v)` is the log of 1 + v: it takes what is above -1';
-  if (name === 'rsqrt') return 'square first, or hold it above 0: `rsqrt(max(v, 0) + 1e-8)`';
-  return 'square first, or hold it at 0: `max(v, 0)`; the length of a vector is `norm(v)`';
-};
-const ofFunction = (name: string): string => (name.startsWith('^') ? `a power (\`${name}\`)` : `\`${name}\``);
-
-export const outsideOfDomain = (name: string, least: number, range: string): Problem => ({
-  code: 'GAN2050',
-  message: `${ofFunction(name)} of what may be ${least === 0 ? 'negative' : `below ${least}`} is not a number there`,
-  label: range,
-  help: domainHelp(name),
-});
-export const netOutsideOfDomain = (name: string, net: string, range: string, notes: readonly Note[]): Problem => ({
-  code: 'GAN2050',
-  message: `${ofFunction(name)} of what may be negative is not a number there: \`${net}\` has no bound below`,
-  label: range,
-  help: name === 'log' ? `end \`${net}\` in \`sigmoid\`, or take a loss on scores: \`logistic\`, \`hinge\` or \`wasserstein\`` : domainHelp(name),
-  notes,
-});
-export const infiniteAt = (name: string, at: number): Problem => ({
-  code: 'GAN2051',
-  message: `${ofFunction(name)} of what is often exactly ${at} is infinite there`,
-  label: `often ${at}`,
-  help: `add a small number: \`${name}(v + 1e-8)\``,
-});
-export const fakeRange = (net: string, made: string, data: string, wanted: string, tanh: boolean, notes: Problem['notes']): Problem => ({
-  code: 'GAN4050',
-  message: `what \`${net}\` makes is ${made}, and ${data} ${wanted}`,
-  label: made,
-  help: tanh ? `end \`${net}\` in \`tanh\`` : `bring what \`${net}\` makes to ${wanted}`,
-  notes,
-});
 export const hyperChoices = (): Problem => ({
   code: 'GAN2041',
   message: 'a search cannot draw a value from this',

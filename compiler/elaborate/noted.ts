@@ -42,9 +42,10 @@ export class Noted {
   /** Weights that the gradient of an update has reached. */
   readonly moved = new Set<string>();
 
-  /** An optimizer's functions are its own business: its squares are of gradients. */
+  /** An optimizer's functions are its own business, and a metric trains nothing. */
   domain(e: Elaborator, name: string, argument: Node, span: Span): void {
-    if (!e.frame.optimizer && !e.initialising && domains.has(name.split(' ')[0])) this.domains.push({ name, argument, span, frame: e.frame });
+    if (!e.frame.optimizer && !e.initialising && !e.evaluation.pool && domains.has(name.split(' ')[0]))
+      this.domains.push({ name, argument, span, frame: e.frame });
   }
 
   advance(state: string, node: Node): void {
@@ -79,6 +80,16 @@ export const domains: ReadonlyMap<string, number> = new Map([
 ]);
 
 function tensorsOf(value: Value): TensorValue[] {
-  if (value.kind === 'tensor') return [value];
-  return value.kind === 'record' ? [...value.fields.values()].flatMap(tensorsOf) : [];
+  switch (value.kind) {
+    case 'tensor':
+      return [value];
+    case 'record':
+      return [...value.fields.values()].flatMap(tensorsOf);
+    case 'list':
+      return value.items.flatMap(tensorsOf);
+    case 'draw':
+      return value.made ? tensorsOf(value.made) : [];
+    default:
+      return [];
+  }
 }

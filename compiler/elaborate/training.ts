@@ -23,6 +23,8 @@ export class Training {
   functions: GraphFunction[] = [];
   readonly variables: Variable[] = [];
   readonly averaged = new Set<string>();
+  /** The weights that each player moves. */
+  readonly owned = new Map<string, readonly Declared[]>();
   /** Of each player: a forward pass for every set of periods that can be due together, the largest first. */
   private readonly forwards = new Map<string, { readonly periods: readonly number[]; readonly forward: Forward }[]>();
   private updates: readonly UpdatePlan[] = [];
@@ -157,12 +159,14 @@ export class Training {
     const compile = (line: UpdateLine, phase?: string): UpdatePlan | undefined => this.compileLine(line, own(line.player), phase);
     this.updates = defined(schedule.updates.map((line) => compile(line)));
     this.phases = schedule.phases.map(({ name, steps, updates }) => ({ name, steps, updates: defined(updates.map((line) => compile(line, name))) }));
-    for (const player of new Set(this.lines().map((line) => line.player)))
+    for (const player of new Set(this.lines().map((line) => line.player))) {
+      this.owned.set(player, own(player));
       this.group(
         player,
         own(player),
         this.lines().some((line) => line.player === player && line.average !== undefined),
       );
+    }
     this.checkMoves(owner);
   }
 

@@ -1,6 +1,6 @@
 /** An update of a player: the game's template, evaluated for its objective alone, then the gradient and the optimizer. */
 import type { Expr } from '../../grammar/ast.js';
-import { derivative } from '../graph/derivative.js';
+import { derivative, reachedFrom } from '../graph/derivative.js';
 import { type GraphFunction, groupLayout, type Node, size, topological } from '../graph/node.js';
 import { asFloat } from './arithmetic.js';
 import { call } from './call.js';
@@ -160,7 +160,10 @@ export function backward(e: Elaborator, forwardPass: Forward, line: UpdateLine, 
   const reached = new Map<string, Node>();
   for (const node of topological([loss])) if (node.operation.op === 'variable') reached.set(node.operation.name, node);
   const moved = weights.filter((w) => reached.has(w.name));
-  if (moved.length === 0) {
+  const flowing = reachedFrom([loss]);
+  const learning = moved.filter((w) => flowing.has(reached.get(w.name) as Node));
+  for (const w of learning) e.noted.moved.add(w.name);
+  if (learning.length === 0) {
     e.fail(line.span, evaluation.periods && evaluation.periods.met.size > 0 ? messages.idleUpdates(player) : messages.readsNothing(player));
     return [];
   }

@@ -59,13 +59,23 @@ export function derivative(builder: Builder, outputs: readonly Node[], cotangent
   return wrt.map((target) => sums.get(target) ?? builder.fill(target, 0));
 }
 
+/** The nodes of which `outputs` have a derivative that is not 0 for want of a path. */
+export function reachedFrom(outputs: readonly Node[]): Set<Node> {
+  const reached = new Set(outputs);
+  for (const node of reached) if (flows(node)) for (const input of node.inputs) reached.add(input);
+  return reached;
+}
+
+function flows(node: Node): boolean {
+  const rule = primitiveOf(node);
+  return node.dtype === 'f32' && rule.vjp !== undefined && rule.flows?.(node.operation) !== false;
+}
+
 /** The nodes through which a change of a target reaches an output. */
 function reachable(order: readonly Node[], targets: ReadonlySet<Node>): Set<Node> {
   const reached = new Set<Node>();
   for (const node of order) {
-    const rule = primitiveOf(node);
-    const flows = node.dtype === 'f32' && rule.vjp !== undefined && rule.flows?.(node.operation) !== false;
-    if (targets.has(node) || (flows && node.inputs.some((input) => reached.has(input)))) reached.add(node);
+    if (targets.has(node) || (flows(node) && node.inputs.some((input) => reached.has(input)))) reached.add(node);
   }
   return reached;
 }

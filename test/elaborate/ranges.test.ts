@@ -126,7 +126,7 @@ describe('fakes', () => {
   ])('%s', (g, label, place) => {
     const [warning, ...others] = diagnose(`${spec({ g })}block f(x) { x / 2 }\n`);
     expect(others).toEqual([]);
-    expect(warning).toMatchObject({ code: 'GAN4050', severity: 'warning', label, help: 'end `G` in `tanh`' });
+    expect(warning).toMatchObject({ code: 'GAN4070', severity: 'warning', label, help: 'end `G` in `tanh`' });
     expect(warning.span.source.text.slice(warning.span.start, warning.span.end)).toBe(place);
     expect(warning.notes?.map((note) => note.span?.source.text.slice(note.span.start, note.span.end))).toEqual(['x', 'fake']);
   });
