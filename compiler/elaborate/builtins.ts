@@ -1,7 +1,7 @@
 /** The functions that are not written in the language: primitives of the graph, questions about shapes, `grad`. */
 import type { Span } from '../../grammar/source.js';
 import type { UnaryName } from '../graph/node.js';
-import { elementwise } from './arithmetic.js';
+import { elementwise, toTensor } from './arithmetic.js';
 import { differentiate, freshDraw } from './differentiate.js';
 import { each } from './each.js';
 import { einsum } from './einsum.js';
@@ -126,6 +126,10 @@ function tensorFact(fact: (shape: readonly number[]) => Value): (e: Elaborator, 
     const value = e.force(args.value('x'));
     if (value.kind === 'poison') return POISON;
     if (value.kind === 'number') return fact([]);
+    if (value.kind === 'list') {
+      const whole = toTensor(e, value, args.span('x'));
+      return whole ? fact(logicalShape(whole)) : POISON;
+    }
     return value.kind === 'tensor' ? fact(logicalShape(value)) : e.fail(args.span('x'), messages.notATensor(describe(value)));
   };
 }

@@ -124,6 +124,7 @@ const inNet: Readonly<Record<string, string>> = {
   top_k: 'top_k(x, 3, axis: 1, least: true).values',
   scatter: 'scatter(x, x > 0, x, axis: 1) + scatter(x, x > 0, x, axis: 0, combine: "add") + scatter(x, x > 0, 2, combine: "max")',
   cumulative_product: 'cumulative_product(x, axis: 1)',
+  p_norm: 'p_norm(x, p: 3) + p_norm(x, p: -1.5, axes: [1, 2]) + p_norm(x, p: "min")',
   diagonal: 'diagonal(x, offset: -1)',
   diagonal_matrix: 'diagonal_matrix(x, offset: 2)',
   trace: 'trace(x)',

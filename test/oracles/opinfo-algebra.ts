@@ -31,7 +31,10 @@ const affine =
   (call) => {
     const bound = call.bind('input', first, second, 'beta', 'alpha');
     const product = form(call.operand(bound[first]), call.operand(bound[second]), call);
-    return `${literal(scalar(bound.beta, 1))} * ${call.operand(bound.input)} + ${literal(scalar(bound.alpha, 1))} * ${product}`;
+    const [whole, beta] = [call.operand(bound.input), scalar(bound.beta, 1)];
+    const scaled = `${literal(scalar(bound.alpha, 1))} * ${product}`;
+    // Times 0 it is not read, so that NaN in it does no harm.
+    return beta === 0 ? scaled : `${literal(beta)} * ${whole} + ${scaled}`;
   };
 
 const outer = (a: string, b: string): string => `${a}[:, none] * ${b}[none, :]`;
@@ -89,7 +92,48 @@ const bilinear: Operator = (call) => {
   return tensorIndex(bias) === undefined ? y : `${y} + ${call.operand(bias as Argument)}`;
 };
 
+/** The same with its arguments exchanged: `__rsub__`. */
+const exchanged = (form: (a: string, b: string) => string): Operator => binary((a, b) => form(b, a));
+
+const remainder = (a: string, b: string): string => `${a} % ${b}`;
+
 export const algebraTable: Table = {
+  __radd__: exchanged((a, b) => `${a} + ${b}`),
+  __rsub__: exchanged((a, b) => `${a} - ${b}`),
+  __rmul__: exchanged((a, b) => `${a} * ${b}`),
+  __rdiv__: exchanged((a, b) => `${a} / ${b}`),
+  __rpow__: exchanged((a, b) => `${a} ^ ${b}`),
+  __rmod__: exchanged(remainder),
+  __rmatmul__: exchanged((a, b) => `matmul(${a}, ${b})`),
+  remainder: binary(remainder),
+  true_divide: binary((a, b) => `${a} / ${b}`),
+  float_power: binary((a, b) => `${a} ^ ${b}`),
+  fmax: binary((a, b) => `max(${a}, ${b})`),
+  fmin: binary((a, b) => `min(${a}, ${b})`),
+  xlogy: binary((a, b) => `where(${a} == 0, 0 * ${a}, ${a} * log(where(${a} == 0, 1, ${b})))`),
+  logaddexp2: binary((a, b) => `max(${a}, ${b}) + log1p(exp(-abs(${a} - ${b}) * ${Math.LN2})) * ${Math.LOG2E}`),
+  ldexp: binary((a, b) => `${a} * exp(${b} * ${Math.LN2})`),
+  erfc: unary((x) => `1 - erf(${x})`),
+  deg2rad: unary((x) => `${x} * ${Math.PI / 180}`),
+  rad2deg: unary((x) => `${x} * ${180 / Math.PI}`),
+  asinh: unary((x, call) => {
+    const a = call.let(`abs(${x})`);
+    return `sign(${x}) * log1p(${a} + ${a} ^ 2 / (1 + sqrt(${a} ^ 2 + 1)))`;
+  }),
+  acosh: unary((x) => `log(${x} + sqrt(${x} - 1) * sqrt(${x} + 1))`),
+  atanh: unary((x) => `0.5 * (log1p(${x}) - log1p(-${x}))`),
+  sgn: unary((x) => `sign(${x})`),
+  logit: (call) => {
+    const { input, eps } = call.bind('input', 'eps');
+    const x = call.operand(input);
+    const held = eps === undefined || eps === null ? x : call.let(`clamp(${x}, ${scalar(eps, 0)}, ${1 - scalar(eps, 0)})`);
+    return `log(${held}) - log(1 - ${held})`;
+  },
+  round: (call) => {
+    const { input, decimals } = call.bind('input', 'decimals');
+    const factor = 10 ** scalar(decimals, 0);
+    return `round(${call.operand(input)} * ${factor}) / ${factor}`;
+  },
   exp2: unary((x) => `exp(${x} * ${Math.LN2})`),
   log2: unary((x) => `log(${x}) * ${Math.LOG2E}`),
   log10: unary((x) => `log(${x}) * ${Math.LOG10E}`),

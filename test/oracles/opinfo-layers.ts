@@ -173,11 +173,51 @@ export const attention: Operator = (call) => {
 export const gathered: Operator = (call) => {
   const { input, dim, index } = call.bind('input', 'dim', 'index', 'sparse_grad');
   const [own, wanted] = [call.shape(indexOf(input)), call.shape(indexOf(index))];
-  if (own.length === 0) return call.operand(input);
+  if (own.length === 0) return reshaped(call.operand(input), [...wanted.filter(() => call.x(indexOf(index)) !== '')]);
   const axis = axisFrom(scalar(dim, 0), own.length);
+  if (wanted.length === 0) return reshaped(`take(${call.operand(input)}, ${reshaped(call.operand(index), [1])})`, []);
   // Where the index is shorter along another axis, the rest of the input is not read.
   const whole = `${call.operand(input)}[${wanted.map((length, i) => (i === axis ? ':' : `0:${length}`)).join(', ')}]`;
   return `gather(${whole}, ${call.operand(index)}, axis: ${axis})`;
+};
+
+const sampleModes: Readonly<Record<string, string>> = { bilinear: 'linear', bicubic: 'cubic', nearest: 'nearest' };
+
+export const sampled: Operator = (call) => {
+  const { input, grid, mode, padding_mode, align_corners } = call.bind('input', 'grid', 'mode', 'padding_mode', 'align_corners');
+  const how = `mode: "${sampleModes[string(mode, 'bilinear')]}", outside: "${string(padding_mode, 'zeros')}", align_corners: ${flag(align_corners)}`;
+  return `grid_sample(${call.x(indexOf(input), 'rows')}, ${call.x(indexOf(grid), 'rows')}, ${how})`;
+};
+
+/** Without a mask: where nothing is dropped. */
+export const dropped: Operator = (call) => {
+  const { input, p, training } = call.bind('input', 'p', 'training', 'inplace');
+  if (training !== false && scalar(p, 0.5) > 0) throw new Inexpressible('a mask drawn by another generator');
+  return `dropout(${call.operand(input)}, p: ${literal(Math.min(scalar(p, 0.5), 0.5))})`;
+};
+
+export const nativeLayerNorm: Operator = (call) => {
+  const { input, normalized_shape, weight, bias, eps } = call.bind('input', 'normalized_shape', 'weight', 'bias', 'eps');
+  const own = numbers(normalized_shape);
+  const axes = own.map((_, i) => rankOf(call) - own.length + i);
+  const scale = tensorIndex(weight) === undefined ? '' : ` * ${call.operand(weight)}`;
+  const shift = tensorIndex(bias) === undefined ? '' : ` + ${call.operand(bias)}`;
+  return `layer_norm(${call.operand(input)}, axes: ${listText(axes)}, eps: ${literal(scalar(eps, 1e-5))}, affine: false)${scale}${shift}`;
+};
+
+/** Greatest values back where they were, by places counted over the space of a channel. */
+export const unpooled: Operator = (call) => {
+  const bound = call.bind('input', 'indices', 'kernel_size', 'stride', 'padding', 'output_size');
+  const n = axesByName(call);
+  const { x, space } = channelsFirst(call, bound.input, n);
+  const wanted = call.subject.outputs[0]?.shape.slice(-n) ?? [];
+  const [places, count] = [wanted.reduce((a, b) => a * b, 1), space.reduce((a, b) => a * b, 1)];
+  const channels = call.shape(indexOf(bound.input)).at(-n - 1) as number;
+  const at = call.x(indexOf(bound.indices), call.roles.get(indexOf(bound.input)));
+  const all = call.values(indexOf(bound.indices));
+  for (let i = 0; i < all.length; i += count) if (new Set(all.slice(i, i + count)).size < count) throw new Inexpressible('two values for one place');
+  const flat = `scatter(expand(0, ${channels}, ${places}), ${reshaped(at, [channels, count])}, ${reshaped(x, [channels, count])})`;
+  return reshaped(flat, [channels, ...wanted]);
 };
 
 export const cumulated: Operator = (call) => {

@@ -99,16 +99,40 @@ export const viewed: Operator = (call) => {
   return sizes.length === 0 ? reshaped(call.operand(input), []) : `reshape(${call.operand(input)}, ${sizes.map((n) => (n < 0 ? 'none' : n)).join(', ')})`;
 };
 
+/** [before, after] of each axis, from pairs that begin at the last one. */
+function aroundAxes(shape: readonly number[], ends: readonly number[]): [number, number][] {
+  return shape.map((_, i) => [ends[2 * (shape.length - 1 - i)] ?? 0, ends[2 * (shape.length - 1 - i) + 1] ?? 0]);
+}
+
+export function constantPadded(call: Call, x: string, ends: readonly number[], value: number): string {
+  const shape = call.shape(0);
+  const around = aroundAxes(shape, ends);
+  if (ends.some((n) => n < 0)) return text.padded(call, x, shape, around, literal(value));
+  return text.extended(
+    x,
+    around,
+    shape.map((_, i) => i),
+    'constant',
+    literal(value),
+  );
+}
+
 export const padded: Operator = (call) => {
   const { input, pad, mode, value } = call.bind('input', 'pad', 'mode', 'value');
-  const ends = numbers(pad);
+  const [ends, how] = [numbers(pad), string(mode, 'constant')];
+  if (how === 'constant') return constantPadded(call, call.operand(input), ends, scalar(value, 0));
   const shape = call.shape(0);
-  // Pairs from the last axis on.
-  const around = shape.map((_, i): [number, number] => [ends[2 * (shape.length - 1 - i)] ?? 0, ends[2 * (shape.length - 1 - i) + 1] ?? 0]);
-  const how = string(mode, 'constant');
-  if (how === 'constant' && ends.some((n) => n < 0)) return text.padded(call, call.operand(input), shape, around, literal(scalar(value, 0)));
-  const axes = shape.map((_, i) => i);
-  return text.extended(call.operand(input), around, axes, how, literal(scalar(value, 0)));
+  const around = aroundAxes(shape, ends);
+  // A negative end crops.
+  const cut = around.map(([low, high], i) => `${Math.max(0, -low)}:${shape[i] - Math.max(0, -high)}`);
+  const x = ends.some((n) => n < 0) ? `${call.operand(input)}[${cut.join(', ')}]` : call.operand(input);
+  return text.extended(
+    x,
+    around.map(([low, high]) => [Math.max(0, low), Math.max(0, high)] as const),
+    shape.map((_, i) => i),
+    how,
+    literal(scalar(value, 0)),
+  );
 };
 
 export const triangle =

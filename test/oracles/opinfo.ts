@@ -9,6 +9,7 @@ import {
   attention,
   averagePool,
   cumulated,
+  dropped,
   folded,
   gathered,
   groupNorm,
@@ -17,11 +18,15 @@ import {
   layerNorm,
   maxPool,
   multiplied,
+  nativeLayerNorm,
   responseNorm,
+  sampled,
   shuffled,
   unfolded,
+  unpooled,
 } from './opinfo-layers.js';
 import { crossEntropyOf, crossEntropyOfLogits, divergence, furtherLosses, huber, likelihood, loss, smooth } from './opinfo-losses.js';
+import { matrixTable } from './opinfo-matrices.js';
 import {
   chunked,
   expanded,
@@ -37,6 +42,8 @@ import {
   unsqueezed,
   viewed,
 } from './opinfo-movement.js';
+import { order, reductionTable } from './opinfo-reductions.js';
+import { viewTable } from './opinfo-views.js';
 import * as text from './text.js';
 
 /** f(input). */
@@ -129,7 +136,9 @@ const transposedConvolution: Operator = (call) => {
 };
 
 const batchNorm: Operator = (call) => {
-  const bound = call.bind('input', 'running_mean', 'running_var', 'weight', 'bias', 'training', 'momentum', 'eps');
+  const names = ['running_mean', 'running_var', 'weight', 'bias'];
+  const order = call.subject.op === 'native_batch_norm' ? [...names.slice(2), ...names.slice(0, 2)] : names;
+  const bound = call.bind('input', ...order, 'training', 'momentum', 'eps');
   call.training = flag(bound.training);
   return text.batchNorm(call, {
     x: indexOf(bound.input),
@@ -152,11 +161,6 @@ const vectorNorm: Operator = (call) => {
   return text.vectorNorm(call.operand(input), order(ord, 2), rankOf(call), optional(dim), flag(keepdim));
 };
 
-function order(value: Argument | undefined, otherwise: number): number {
-  if (value === 'inf') return Number.POSITIVE_INFINITY;
-  return value === '-inf' ? Number.NEGATIVE_INFINITY : scalar(value, otherwise);
-}
-
 const normalized: Operator = (call) => {
   const { input, p, dim, eps } = call.bind('input', 'p', 'dim', 'eps');
   const x = call.operand(input);
@@ -169,6 +173,7 @@ const cosine: Operator = (call) => {
   const { x1, x2, dim, eps } = call.bind('x1', 'x2', 'dim', 'eps');
   const [a, b] = [call.operand(x1), call.operand(x2)];
   const rank = Math.max(rankOf(call, 0), rankOf(call, 1));
+  if (rank === 0) return `cosine_similarity(${reshaped(a, [1])}, ${reshaped(b, [1])}, axis: 0, eps: ${scalar(eps, 1e-8)})`;
   const axis = axisFrom(scalar(dim, 1), rank);
   const shape = Array.from({ length: rank }, (_, i) =>
     Math.max(call.shape(0)[rankOf(call, 0) - rank + i] ?? 1, call.shape(1)[rankOf(call, 1) - rank + i] ?? 1),
@@ -246,7 +251,9 @@ export const opinfoTable: Table = {
   reciprocal: unary((x) => `1 / ${x}`),
   clamp: clamped,
   where: (call) => {
-    const { condition, input, other } = call.bind('condition', 'input', 'other');
+    const { first, second, other } = call.bind('first', 'second', 'other');
+    // The condition is the first argument of the function, and the second of the method.
+    const [condition, input] = call.input(indexOf(first)).dtype === 'bool' ? [first, second] : [second, first];
     return `where(${call.operand(condition)}, ${call.operand(input)}, ${call.operand(other)})`;
   },
   addmm: affineProduct,
@@ -362,6 +369,15 @@ export const opinfoTable: Table = {
   'nn.functional.unfold': unfolded,
   'nn.functional.fold': folded,
   'nn.functional._scaled_dot_product_attention': attention,
+  'nn.functional.grid_sample': sampled,
+  'nn.functional.dropout': dropped,
+  'nn.functional.dropout2d': dropped,
+  'nn.functional.dropout3d': dropped,
+  native_layer_norm: nativeLayerNorm,
+  native_batch_norm: batchNorm,
+  'nn.functional.max_unpool1d': unpooled,
+  'nn.functional.max_unpool2d': unpooled,
+  'nn.functional.max_unpool3d': unpooled,
   'nn.functional.pad': padded,
   'nn.functional.normalize': normalized,
   'nn.functional.cosine_similarity': cosine,
@@ -377,4 +393,7 @@ export const opinfoTable: Table = {
   ...algebraTable,
   ...furtherLosses,
   ...furtherMovement,
+  ...viewTable,
+  ...reductionTable,
+  ...matrixTable,
 };

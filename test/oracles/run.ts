@@ -57,6 +57,7 @@ async function runForm(call: Call, operator: Operator, backEnd: BackEnd): Promis
   const { subject } = call;
   const made = operator(call);
   const answers: readonly Answer[] = Array.isArray(made) ? made : [made as Answer];
+  if (subject.outputs.some((expected) => expected?.shape.includes(0))) throw new Inexpressible('an axis of length 0');
   const unanswered = subject.outputs.findIndex((expected, i) => expected && i >= answers.length);
   if (unanswered >= 0) throw new Inexpressible(`output ${unanswered}`);
   const rows = [...call.roles].find(([, role]) => role === 'rows');
@@ -164,11 +165,13 @@ async function compareSecond(form: Form, second: NonNullable<Gradients['second']
     const got = gradientOf(form, results, 'grad2.', index);
     const wrong = nearSecond(got, expected.data);
     if (!wrong) continue;
+    if (expected.data.some(Number.isNaN)) throw new Refuted(`the stored second derivative of input ${index} is NaN`);
     const judged = await byDifferences(form, index);
     if (nearSecond(got, judged) || !nearSecond(expected.data, judged)) return `second derivative of input ${index}: ${wrong}`;
     refuted = index;
   }
   const wrong = nearSecond(resultOf(results, 'grad2.cotangent.y0'), second.cotangent.data);
+  if (wrong && second.cotangent.data.some(Number.isNaN)) throw new Refuted('the stored second derivative of the cotangent is NaN');
   if (wrong) return `second derivative of the cotangent: ${wrong}`;
   if (refuted !== undefined) throw new Refuted(`finite differences refute the stored second derivative of input ${refuted}, and agree with the result`);
   return undefined;

@@ -37,7 +37,7 @@ export function vectorNorm(x: string, p: number, rank: number, axes: readonly nu
   if (p === 0) return reduce('sum', `(${x} != 0)`, rank, axes, keep);
   if (p === Number.POSITIVE_INFINITY) return reduce('max', `abs(${x})`, rank, axes, keep);
   if (p === Number.NEGATIVE_INFINITY) return reduce('min', `abs(${x})`, rank, axes, keep);
-  return `${reduce('sum', `abs(${x}) ^ ${literal(p)}`, rank, axes, keep)} ^ (1 / ${literal(p)})`;
+  return `p_norm(${x}, p: ${literal(p)}${rank === 0 ? '' : over(axes, keep)})`;
 }
 
 export function clamp(x: string, low: string | undefined, high: string | undefined): string {
