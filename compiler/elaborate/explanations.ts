@@ -2,6 +2,7 @@
  * What is behind each message of `messages.ts`, by its code: for `ganc explain`. The syntax messages carry theirs with them (`grammar/messages.ts`).
  * `wrong` gives this code first when compiled and `right` gives no message, in the frame of what they leave out: a test holds every entry to that.
  */
+import { checks } from './explanations/checks.js';
 import { fields } from './explanations/fields.js';
 import { game } from './explanations/game.js';
 import { judges } from './explanations/judges.js';
@@ -17,4 +18,4 @@ export interface Explanation {
   readonly right: string;
 }
 
-export const explanations: Readonly<Record<string, Explanation>> = { ...names, ...shapes, ...game, ...schedule, ...fields, ...judges };
+export const explanations: Readonly<Record<string, Explanation>> = { ...names, ...shapes, ...game, ...schedule, ...fields, ...judges, ...checks };

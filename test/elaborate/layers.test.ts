@@ -40,6 +40,10 @@ test('reshapes hide no layer', () => {
   });
 });
 
+test('an index that is a reshape hides no layer', () => {
+  expect(flow('net F(x: [8]) {\n  h = x |> linear(8, bias: false)\n  h[:, none] |> relu\n}')).toMatchObject({ 'F.relu': ['F.linear'] });
+});
+
 test('a block with others inside is the flow inside; an initialiser and a draw are no layers', () => {
   const up = 'block up(h, n) {\n  weight noise: [n] ~ normal(0, 1)\n  h = h |> linear(n, init: normal(0, 0.02)) |> tanh\n  h + noise * normal(n)\n}\n';
   expect(flow(`${up}net F(x: [8]) { x |> up(4) |> up(2) |> relu }`)).toEqual({
