@@ -70,7 +70,7 @@ function checkDomains(e: Elaborator, ranges: Ranges): void {
     if (range.low < least && !isUnknown(domain.argument, ranges)) {
       const net = resultIn(e, domain.argument, (result) => ranges.of(result).low < least);
       if (net) byNet.set(net.net, [...(byNet.get(net.net) ?? []), { domain, range, net }]);
-      else warn(e, domain, warnings.outsideOfDomain(domain.name, least, shown(range)));
+      else warn(e, domain, warnings.outsideOfDomain(domain.name, shown(range)));
     } else if (range.low === least && range.atLow && domain.name !== 'sqrt' && !domain.name.startsWith('^')) infinite.push(domain);
   }
   // A place has one warning.

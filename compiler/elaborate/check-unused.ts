@@ -1,8 +1,9 @@
 /** What a spec declares and nothing uses: weights that no result depends on or no gradient reaches, and nets that nothing calls. */
 import type { Span } from '../../grammar/source.js';
-import { topological } from '../graph/node.js';
+import { type Node, topological } from '../graph/node.js';
 import type { Declared, Elaborator } from './elaborator.js';
 import type { Problem } from './messages.js';
+import type { Frame } from './scope.js';
 import type { Items } from './spec.js';
 import { averageName } from './update.js';
 import * as warnings from './warnings.js';
@@ -12,7 +13,10 @@ interface Use {
   /** `G.linear#2`. */
   readonly path: string;
   readonly span: Span;
-  readonly weight: Declared;
+  /** In which it is written. */
+  readonly frame: Frame;
+  /** A weight that the user declares, and no block of the prelude. */
+  readonly own: boolean;
 }
 
 /** Call it when everything has been evaluated without an error. `owned` are the weights of each player. */
@@ -23,8 +27,8 @@ export function checkUnused(e: Elaborator, items: Items, owned: ReadonlyMap<stri
   for (const [net, uses] of byNet(e, dead)) {
     // What comes last takes with it what feeds it alone.
     const [last, ...others] = uses.reverse();
-    const notes = others.map(({ path, span }) => ({ message: `as \`${path}\` is`, span }));
-    report(e, last, warnings.unusedWeights(last.path, net, notes), 'error');
+    const notes = others.map(({ path, span }) => ({ message: `neither are those of \`${path}\``, span }));
+    report(e, last, last.own ? warnings.unusedWeight(last.path, net, notes) : warnings.unusedUse(last.path, net, notes), 'error');
   }
   for (const [player, own] of owned) {
     const still = own.filter((w) => read.has(w.name) && !e.noted.moved.has(w.name));
@@ -34,7 +38,7 @@ export function checkUnused(e: Elaborator, items: Items, owned: ReadonlyMap<stri
       if (whole && item) e.fail(item.name.span, warnings.unmovedNet(net, player), 'warning');
       else {
         const [last, ...others] = uses.reverse();
-        const notes = others.map(({ path, span }) => ({ message: `nor those of \`${path}\``, span }));
+        const notes = others.map(({ path, span }) => ({ message: `neither are those of \`${path}\``, span }));
         report(e, last, warnings.unmovedWeights(last.path, player, notes), 'warning');
       }
     }
@@ -46,12 +50,20 @@ export function checkUnused(e: Elaborator, items: Items, owned: ReadonlyMap<stri
     if (!e.callers.has(name) && item.span.source === source && !variant) e.fail(item.name.span, warnings.uncalledNet(name), 'warning');
 }
 
-/** The weights that the result of a net, or what a state becomes, is computed from. */
+/** The weights that the result of a net is computed from, or what a state becomes that a result reads. */
 function weightsRead(e: Elaborator): Set<string> {
   const average = averageName('');
   const read = new Set<string>();
-  for (const { operation } of topological([...e.noted.results.keys(), ...[...e.noted.advances.values()].flat()]))
-    if (operation.op === 'variable') read.add(operation.name.startsWith(average) ? operation.name.slice(average.length) : operation.name);
+  const visit = (nodes: readonly Node[]): void => {
+    for (const { operation } of topological(nodes)) {
+      if (operation.op !== 'variable') continue;
+      const name = operation.name.startsWith(average) ? operation.name.slice(average.length) : operation.name;
+      if (read.has(name)) continue;
+      read.add(name);
+      visit(e.noted.advances.get(name) ?? []);
+    }
+  };
+  visit([...e.noted.results.keys()]);
   return read;
 }
 
@@ -76,9 +88,9 @@ function useOf(e: Elaborator, weight: Declared): Use {
     span = frame.callSpan;
     frame = frame.caller;
   }
-  return { path, span, weight };
+  return { path, span, frame, own: path === weight.name };
 }
 
-function report(e: Elaborator, use: Use, problem: Problem, severity: 'error' | 'warning'): void {
-  e.within({ frame: use.weight.frame }, () => e.fail(use.weight.span, problem, severity));
+function report(e: Elaborator, { span, frame }: Use, problem: Problem, severity: 'error' | 'warning'): void {
+  e.within({ frame }, () => e.fail(span, problem, severity));
 }

@@ -211,15 +211,19 @@ export function setDefaults(e: Elaborator, calls: Extract<Statement, { kind: 'se
   const defaults = new Map(e.frame.defaults);
   for (const change of calls) {
     const callee = evaluate(e, change.callee, scope);
-    if (callee.kind === 'poison') return POISON;
-    if (callee.kind !== 'block') return e.fail(change.callee.span, messages.notCallable(describe(callee)));
-    const known = callee.item.params.map((p) => p.name.text);
-    const args = argumentValues(e, change.args, scope);
-    for (const argument of args) {
-      if (argument.name === undefined || !known.includes(argument.name))
-        return e.fail(argument.nameSpan ?? argument.span, messages.unknownArgument(callee.item.name.text, argument.name ?? show(argument.value), known));
+    if (callee.kind === 'poison') continue;
+    if (callee.kind !== 'block') {
+      e.fail(change.callee.span, messages.setOfOther(describe(callee)));
+      continue;
     }
     const name = callee.item.name.text;
+    const known = callee.item.params.map((p) => p.name.text);
+    const args = argumentValues(e, change.args, scope).filter((argument) => {
+      if (argument.name !== undefined && known.includes(argument.name)) return true;
+      if (argument.name === undefined) e.fail(argument.span, messages.setUnnamed(name, known));
+      else e.fail(argument.nameSpan ?? argument.span, messages.unknownArgument(name, argument.name, known));
+      return false;
+    });
     defaults.set(name, [...(defaults.get(name) ?? []).filter((old) => !args.some((a) => a.name === old.name)), ...args]);
   }
   e.frame.defaults = defaults;

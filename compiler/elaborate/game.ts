@@ -1,5 +1,6 @@
 /** The game as a template: its lines by kind, and who moves which net. */
 import type { Expr, GameItem, GameLine, Name } from '../../grammar/ast.js';
+import type { Span } from '../../grammar/source.js';
 import type { Elaborator } from './elaborator.js';
 import * as messages from './messages.js';
 
@@ -71,6 +72,12 @@ function unique<T extends GameLine>(e: Elaborator, into: Map<string, T>, name: N
   else into.set(name.text, line);
 }
 
+/** Where a `player` line names a net first. */
+function ownerSpan(game: Game, net: string): Span | undefined {
+  for (const { nets } of game.players.values()) for (const name of nets) if (name.text === net) return name.span;
+  return undefined;
+}
+
 /**
  * Who moves each net: as `player G = G, Words` says; else the player of its name; else the one player through whose nets alone it is
  * reached. `callers` is what the evaluation saw. A net without owner is absent.
@@ -87,7 +94,8 @@ export function owners(
     for (const net of line.nets) {
       const other = owner.get(net.text);
       if (!nets.has(net.text)) e.fail(net.span, messages.unknownNet(net.text, [...nets]));
-      else if (other !== undefined && other !== player) e.fail(net.span, messages.twoOwners(net.text, other, player));
+      else if (other !== undefined && other !== player)
+        e.fail(net.span, messages.twoOwners(net.text, other, player, { message: `moved by ${other} here`, span: ownerSpan(game, net.text) }));
       else owner.set(net.text, player);
     }
   }

@@ -65,7 +65,8 @@ function withParents(spec: Spec, source: Source, diagnostics: Diagnostics, optio
       continue;
     }
     if (seen.has(parent.name)) {
-      report(diagnostics, item.path.span, messages.extendsCircle(path));
+      const files = [...seen];
+      report(diagnostics, item.path.span, messages.extendsCircle([...files.slice(files.indexOf(parent.name)), parent.name]));
       missing.push(path);
       continue;
     }

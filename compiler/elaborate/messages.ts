@@ -73,10 +73,15 @@ export const notBool = (what: string): Problem => ({
   label: 'not known at compile time',
   help: 'to choose element by element write `where(condition, a, b)`',
 });
-export const recordsDiffer = (a: readonly string[], b: readonly string[]): Problem => ({
-  code: 'GAN2014',
-  message: `these records have different fields: ${names(a)} and ${names(b)}`,
-});
+export const recordsDiffer = (a: readonly string[], b: readonly string[]): Problem => {
+  const only = (some: readonly string[], others: readonly string[]): string => names(some.filter((name) => !others.includes(name))) || 'nothing more';
+  return {
+    code: 'GAN2014',
+    message: `these records have different fields: {${a.join(', ')}} and {${b.join(', ')}}`,
+    label: 'field by field',
+    help: `the first alone has ${only(a, b)}, the second alone ${only(b, a)}`,
+  };
+};
 export const noField = (what: string, field: string, known: readonly string[]): Problem => ({
   code: 'GAN2015',
   message: `${what} has no field \`${field}\``,
@@ -144,7 +149,12 @@ export const storedName = (text: string): Problem => ({
   message: `a weight cannot be stored as "${text}"`,
   help: 'a name has letters, digits and _, and begins with no digit; `{i}` in it stands for the value of i',
 });
-export const extendsCircle = (path: string): Problem => ({ code: 'GAN2029', message: `\`extends "${path}"\` goes in a circle` });
+export const extendsCircle = (files: readonly string[]): Problem => ({
+  code: 'GAN2029',
+  message: `\`extends\` goes in a circle: ${files.join(' extends ')}`,
+  label: 'back to where it began',
+  help: 'a spec cannot be its own parent: take out one of these lines',
+});
 export const cannotRead = (path: string, why: string): Problem => ({ code: 'GAN2030', message: `cannot read "${path}": ${why}` });
 export const notAnInitialiser = (what: string): Problem => ({
   code: 'GAN2031',
@@ -154,11 +164,18 @@ export const notAnInitialiser = (what: string): Problem => ({
 
 // ---------------------------------------------------------------- shapes
 
+/** What to change: of feature maps with other channels alone, the channels. */
+function broadcastHelp(a: Shape, b: Shape): string {
+  const rest = (shape: Shape): string => shape.slice(1).join();
+  if (a.length === b.length && a.length > 2 && rest(a) === rest(b) && a[0] !== b[0])
+    return `they have ${a[0]} and ${b[0]} channels: bring the first to those of the second, \`conv(${b[0]}, kernel: 1)\``;
+  return 'shapes are compared from the last axis; each pair must be equal or have a 1';
+}
 export const cannotBroadcast = (op: string, a: Shape, b: Shape): Problem => ({
   code: 'GAN3001',
   message: `the shapes of \`${op}\` do not fit: ${shown(a)} and ${shown(b)}`,
   label: `${shown(a)} ${op} ${shown(b)}`,
-  help: 'shapes are compared from the last axis; each pair must be equal or have a 1',
+  help: broadcastHelp(a, b),
 });
 export const shapesDiffer = (what: string, shapes: readonly Shape[]): Problem => ({
   code: 'GAN3002',
@@ -271,10 +288,12 @@ export const noObjective = (player: string): Problem => ({
   message: `\`train\` moves ${player}, and the game gives it no objective`,
   help: `add \`${player} minimizes ...\` to the game`,
 });
-export const twoOwners = (net: string, a: string, b: string): Problem => ({
+export const twoOwners = (net: string, a: string, b: string, first: Note): Problem => ({
   code: 'GAN4007',
   message: `net \`${net}\` is moved by two players, ${a} and ${b}`,
-  help: 'one player moves a net; any may call it',
+  label: `moved by ${b}`,
+  help: `one player moves a net, and any may call it: take \`${net}\` out of one of the two lines`,
+  notes: [first],
 });
 export const noOwner = (net: string, callers: readonly string[]): Problem => ({
   code: 'GAN4008',
@@ -462,4 +481,16 @@ export const hyperChoices = (): Problem => ({
   code: 'GAN2041',
   message: 'a search cannot draw a value from this',
   help: 'write a list of values of its kind, `[8, 16, 32]`, two numbers, `0.1..0.9`, or `log(1e-5, 1e-3)`',
+});
+export const setUnnamed = (callee: string, known: readonly string[]): Problem => ({
+  code: 'GAN2043',
+  message: '`set` changes defaults by name, and this has none',
+  label: 'without a name',
+  help: `write \`set ${callee}(name: value)\`; its arguments are ${names(known)}`,
+});
+export const setOfOther = (what: string): Problem => ({
+  code: 'GAN2044',
+  message: `\`set\` changes the defaults of a block, and this is ${what}`,
+  label: 'not a block',
+  help: 'such as `set conv(init: normal(0, 0.02))`',
 });

@@ -8,24 +8,29 @@ const domainHelp = (name: string): string => {
   if (name === 'rsqrt') return 'square first, or hold it above 0: `rsqrt(max(v, 0) + 1e-8)`';
   return 'square first, or hold it at 0: `max(v, 0)`; the length of a vector is `norm(v)`';
 };
-const ofFunction = (name: string): string => (name.startsWith('^') ? `a power (\`${name}\`)` : `\`${name}\``);
+const takes = (name: string): string => {
+  if (name === 'log' || name === 'rsqrt') return `\`${name}\` takes numbers above 0`;
+  if (name === 'log1p') return '`log1p` takes numbers above -1';
+  return `${name === 'sqrt' ? '`sqrt`' : `a power that is no whole number (\`${name}\`)`} takes numbers from 0 up`;
+};
+const below = (name: string): string => (name === 'log1p' ? 'lower' : 'negative');
 
-export const outsideOfDomain = (name: string, least: number, range: string): Problem => ({
+export const outsideOfDomain = (name: string, range: string): Problem => ({
   code: 'GAN2050',
-  message: `${ofFunction(name)} of what may be ${least === 0 ? 'negative' : `below ${least}`} is not a number there`,
+  message: `${takes(name)}, and this may be ${below(name)}`,
   label: range,
   help: domainHelp(name),
 });
 export const netOutsideOfDomain = (name: string, net: string, range: string, notes: readonly Note[]): Problem => ({
   code: 'GAN2050',
-  message: `${ofFunction(name)} of what may be negative is not a number there: \`${net}\` has no bound below`,
+  message: `${takes(name)}, and with what \`${net}\` returns this may be ${below(name)}`,
   label: range,
   help: name === 'log' ? `end \`${net}\` in \`sigmoid\`, or take a loss on scores: \`logistic\`, \`hinge\` or \`wasserstein\`` : domainHelp(name),
   notes,
 });
 export const infiniteAt = (name: string, at: number): Problem => ({
   code: 'GAN2051',
-  message: `${ofFunction(name)} of what is often exactly ${at} is infinite there`,
+  message: `\`${name}(${at})\` is infinite, and this is often exactly ${at}`,
   label: `often ${at}`,
   help: `add a small number: \`${name}(v + 1e-8)\``,
 });
@@ -36,24 +41,31 @@ export const fakeRange = (net: string, made: string, data: string, wanted: strin
   help: tanh ? `end \`${net}\` in \`tanh\`` : `bring what \`${net}\` makes to ${wanted}`,
   notes,
 });
-export const unusedWeights = (path: string, net: string, notes: readonly Note[]): Problem => ({
+export const unusedUse = (path: string, net: string, notes: readonly Note[]): Problem => ({
   code: 'GAN4071',
-  message: `\`${path}\` is never used: what \`${net}\` returns does not depend on it`,
+  message: `the weights of \`${path}\` are never used: what \`${net}\` returns does not depend on them`,
   label: 'its result goes nowhere',
-  help: 'take it out, or give its result a name and use that',
+  help: 'use its result in what follows, or take it out',
+  notes,
+});
+export const unusedWeight = (path: string, net: string, notes: readonly Note[]): Problem => ({
+  code: 'GAN4071',
+  message: `the weight \`${path}\` is never used: what \`${net}\` returns does not depend on it`,
+  label: 'never used',
+  help: 'use it, or take it out',
   notes,
 });
 export const unmovedNet = (net: string, player: string): Problem => ({
   code: 'GAN4072',
   message: `no update moves \`${net}\`: the objective of ${player} has no gradient for its weights`,
   label: 'keeps its first weights',
-  help: 'a value behind `stop`, times 0, or in a report alone has no gradient',
+  help: 'behind `stop`, or in a report alone, a value has no gradient',
 });
 export const unmovedWeights = (path: string, player: string, notes: readonly Note[]): Problem => ({
   code: 'GAN4072',
   message: `no update moves the weights of \`${path}\`: the objective of ${player} has no gradient for them`,
   label: 'keeps its first weights',
-  help: 'a value behind `stop`, times 0, or in a report alone has no gradient',
+  help: 'behind `stop`, or in a report alone, a value has no gradient',
   notes,
 });
 export const uncalledNet = (net: string): Problem => ({
