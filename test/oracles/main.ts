@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { type BackEnd, interpreter } from './back-end.js';
 import { readCases } from './case.js';
+import { shares } from './gan-operators.js';
 import { runCase, type Verdict } from './run.js';
 
 const { values, positionals } = parseArgs({
@@ -25,6 +26,7 @@ for (const folder of positionals) {
   all.push(...verdicts);
 }
 backEnd.close();
+console.log(`\noperators of GANs\n${ofGans(all)}`);
 console.log(`\n${totals(all)}`);
 process.exitCode = all.some((v) => v.outcome === 'failed') ? 1 : 0;
 
@@ -43,6 +45,15 @@ function table(verdicts: readonly Verdict[]): string {
     for (const { id, reason } of own.filter((v) => v.outcome === 'failed')) lines.push(`  FAILED ${id}: ${reason}`);
   }
   return [...lines, totals(verdicts)].join('\n');
+}
+
+/** By kind: how many cases pass of those there are. */
+function ofGans(verdicts: readonly Verdict[]): string {
+  const line = ({ kind, passed, failed, skipped }: ReturnType<typeof shares>[number]): string => {
+    const count = passed + failed + skipped;
+    return `${kind.padEnd(16)}${String(passed).padStart(6)} of ${String(count).padStart(5)}  ${((100 * passed) / Math.max(1, count)).toFixed(1).padStart(5)} %`;
+  };
+  return shares(verdicts).map(line).join('\n');
 }
 
 function totals(verdicts: readonly Verdict[]): string {
