@@ -43,7 +43,7 @@ export class Training {
   ) {}
 
   run(): void {
-    const { e, game, schedule } = this;
+    const { e, game } = this;
     this.checkPlayers();
     const sharedEvaluation = this.evaluateShared();
     const last = this.reporter();
