@@ -406,7 +406,9 @@ describe('fed and traced', () => {
     const t = await readSafetensors(trace);
     expect([...t].map(([name, { shape }]) => [name, shape])).toEqual([
       ['losses.D', [6]],
+      ['losses.D.real', [6]],
       ['losses.G', [3]],
+      ['losses.G.real', [3]],
       ['reports.spread', [3]],
       ...[0, 1, 3].flatMap((step) => [
         ...(step === 1
