@@ -101,8 +101,8 @@ First steps:
   examples(
     program
       .command('inspect')
-      .description('every layer with its shapes and parameters; kernels, arithmetic and memory of a step')
-      .argument('<spec>', 'spec file; - reads stdin')
+      .description('every layer with its shapes and parameters; kernels, arithmetic and memory of a step; of a run its statistics')
+      .argument('<spec>', 'spec file; - reads stdin; or the folder of a run that was trained with --stats')
       .addOption(set())
       .addOption(variant())
       .option('--json', 'as JSON, with the name and shape of every weight')
@@ -139,6 +139,7 @@ First steps:
       .option('--out <dir>', 'folder of the run (default: runs/NAME-1, runs/NAME-2, ...)')
       .option('--resume [run]', 'go on with a run: its folder (default: that of --out, or the latest run of this spec)')
       .option('--checkpoint-every <n>', 'steps between checkpoints and pictures (default: 500)', whole('--checkpoint-every', 1))
+      .option('--stats <n>', 'every n steps, statistics of layers, gradients and weights: in RUN/stats.jsonl, shown by `ganc inspect RUN`', whole('--stats', 1))
       .option('--overfit', 'train on one batch, always the same, to see that the model can learn')
       .option(
         '--init <source>',

@@ -25,6 +25,8 @@ export interface CompileOptions {
   readonly fed?: ReadonlySet<string>;
   /** Updates also give `grad.<weight>`. */
   readonly trace?: boolean;
+  /** Entries beside the updates that compute statistics of layers and weights. */
+  readonly stats?: boolean;
   /** Wins over the spec's batch. */
   readonly batch?: number;
   /** Examples at one call of a sample; default 64. */
@@ -49,6 +51,7 @@ export function compileSpec(source: Source, options: CompileOptions = {}): Compi
       ...identity,
       fed: options.fed ?? new Set(),
       trace: options.trace ?? false,
+      stats: options.stats,
       sampleCount: options.samples ?? SAMPLES_A_CALL,
       batch: options.batch,
       variant: options.variant !== undefined,

@@ -1,6 +1,6 @@
 /** `ganc inspect SPEC`: layers, weights, and what a step costs. */
-import { writeFileSync } from 'node:fs';
-import { basename, dirname, extname } from 'node:path';
+import { existsSync, writeFileSync } from 'node:fs';
+import { basename, dirname, extname, join } from 'node:path';
 import { compileSpec } from '../../compiler/compile.js';
 import type { Module } from '../../compiler/graph/module.js';
 import { size } from '../../compiler/graph/node.js';
@@ -18,6 +18,10 @@ export interface InspectOptions extends SpecOptions {
 }
 
 export async function inspect(spec: string, options: InspectOptions): Promise<void> {
+  if (existsSync(join(spec, 'run.json'))) {
+    await (await import('./statistics.js')).statistics(spec, options);
+    return;
+  }
   const kind = options.graph === undefined ? undefined : pictureKind(options.graph);
   const source = readSource(spec);
   const { module, diagnostics } = compileSpec(source, compileOptions(options));

@@ -22,6 +22,7 @@ export interface TrainCommandOptions extends SpecOptions {
   readonly init?: readonly string[];
   readonly feed?: string;
   readonly trace?: string;
+  readonly stats?: number;
   readonly traceSteps?: readonly number[];
   readonly best?: string;
   readonly checkpointEvery?: number;
@@ -54,6 +55,7 @@ export async function train(spec: string | undefined, options: TrainCommandOptio
       feed: options.feed,
       trace: options.trace,
       traceSteps: options.traceSteps,
+      stats: options.stats,
     },
     options,
   );
@@ -100,7 +102,12 @@ async function programOf(path: string, options: TrainCommandOptions): Promise<Ma
   }
   const source = readSource(path);
   const fed = options.feed === undefined ? undefined : new Set((await readSafetensors(options.feed)).keys());
-  const { module, diagnostics } = compileSpec(source, { ...compileOptions(options), fed, trace: options.trace !== undefined });
+  const { module, diagnostics } = compileSpec(source, {
+    ...compileOptions(options),
+    fed,
+    trace: options.trace !== undefined,
+    stats: options.stats !== undefined,
+  });
   const program = lower(accept(module, diagnostics, options));
   return { program, text: resolvedText(source, options), base: source.name === STDIN ? '.' : dirname(source.name) };
 }
@@ -169,6 +176,7 @@ async function session(what: Omit<TrainOptions, 'open'>, { quiet, json }: TrainC
     events('end', result);
     if (!json) out(`${result.folder}\n`);
     if (talk) summary(result);
+    if (talk && what.stats !== undefined) err(`statistics  ganc inspect ${result.folder}\n`);
     process.exitCode = result.status === 'stopped' ? stop.code() : EXIT.good;
   } catch (error) {
     line.end();

@@ -25,6 +25,7 @@ export interface AssembleOptions {
   readonly hash: string;
   readonly fed: ReadonlySet<string>;
   readonly trace: boolean;
+  readonly stats?: boolean;
   /** Examples at one call of a sample entry. */
   readonly sampleCount: number;
   readonly batch?: number;

@@ -15,6 +15,7 @@ import { differentiated } from './names.js';
 import { Noted } from './noted.js';
 import type { Pool } from './pool.js';
 import { type Frame, Scope } from './scope.js';
+import type { Watched } from './statistics.js';
 import { type NetValue, POISON, type PoisonValue, type Value } from './values.js';
 
 /** A weight or state, with what gives its first value. */
@@ -49,6 +50,8 @@ export interface Evaluation {
   readonly periods?: Periods;
   /** In a metric: what gathers the batches. */
   readonly pool?: Pool;
+  /** Outputs of layers, call by call, where statistics of them are wanted. */
+  readonly watched?: Watched[];
 }
 
 export function evaluation(prefix: string, options: Partial<Evaluation> & { batch: number; training: boolean }): Evaluation {

@@ -5,6 +5,7 @@ import type { Layer } from '../graph/module.js';
 import type { Node, Shape } from '../graph/node.js';
 import type { Elaborator } from './elaborator.js';
 import { type Frame, numbered } from './scope.js';
+import type { Watched } from './statistics.js';
 import { type ArgumentValue, logicalShape, type NetValue, type Value } from './values.js';
 
 /** The first call of a net, while it is evaluated: which layer, parameter or call of another net each value came from. */
@@ -37,7 +38,9 @@ export function noteLayer(e: Elaborator, frame: Frame, args: readonly ArgumentVa
 export function noteOutput(e: Elaborator, frame: Frame, result: Value): void {
   e.tracing?.ended.add(frame.weightPath);
   const layer = e.layers.get(frame.weightPath);
-  if (!layer || layer.output.length > 0) return;
+  if (!layer) return;
+  e.evaluation.watched?.push(...watchedIn(frame.weightPath, result));
+  if (layer.output.length > 0) return;
   e.layers.set(frame.weightPath, { ...layer, output: shapesIn(result) });
   const inside = `${layer.path}.`;
   const steps = e.layers.get(e.tracing?.net ?? '')?.net?.steps ?? [];
@@ -118,6 +121,11 @@ function sourcesOf(e: Elaborator, value: Value): string[] {
     else found.push(source);
   }
   return found;
+}
+
+function watchedIn(path: string, value: Value): Watched[] {
+  if (value.kind === 'tensor') return [{ path, node: value.node }];
+  return value.kind === 'record' ? [...value.fields].flatMap(([name, field]) => watchedIn(`${path}.${name}`, field)) : [];
 }
 
 function nodesIn(value: Value): Node[] {

@@ -11,12 +11,15 @@ import { namesIn, needed } from './names.js';
 import type { Schedule, UpdateLine } from './schedule.js';
 import { Scope } from './scope.js';
 import type { Items } from './spec.js';
+import { layerStatistics } from './statistics.js';
 import { averageName, backward, evaluateBindings, type Forward, flatAverageName, flatGradientName, flatName, forward, type Shared } from './update.js';
 import type { TensorValue, Value } from './values.js';
 
 interface TrainingOptions {
   readonly fed: ReadonlySet<string>;
   readonly trace: boolean;
+  /** A function beside each update that computes statistics of it. */
+  readonly stats?: boolean;
 }
 
 export class Training {
@@ -55,7 +58,10 @@ export class Training {
     this.checkBindings();
     if (e.diagnostics.failed) return;
     this.update();
-    if (this.shared && sharedEvaluation && !e.diagnostics.failed) this.cutShared(sharedEvaluation.advanced);
+    // Last, so that the kernels of all else have the names that they have without.
+    const isStats = (fn: GraphFunction): number => Number(fn.name.startsWith('stats.'));
+    this.functions.sort((a, b) => isStats(a) - isStats(b));
+    if (this.shared && sharedEvaluation && !e.diagnostics.failed) this.cutShared(sharedEvaluation);
   }
 
   /** The lines of all phases, and of the rest. */
@@ -70,7 +76,13 @@ export class Training {
     const reports = game.reports.filter((r) => (r.player?.text ?? last) === player);
     const met = new Set<number>();
     const pass = (due: (period: number) => boolean): Forward | undefined => {
-      const fresh = evaluation(player, { training: true, batch: schedule.batch, fed: this.options.fed, periods: { due, met } });
+      const fresh = evaluation(player, {
+        training: true,
+        batch: schedule.batch,
+        fed: this.options.fed,
+        periods: { due, met },
+        ...(this.options.stats && { watched: [] }),
+      });
       return forward(e, game, this.inputs, player, fresh, reports, this.shared, this.sharedBatch ? 'shared' : undefined);
     };
     const whole = pass(() => true);
@@ -118,7 +130,7 @@ export class Training {
     if (this.schedule.accumulate > 1) e.fail(lines[0].span, messages.accumulateShared(lines[0].name.text));
     const first = lines.map((b) => b.name.text);
     const names = needed(first, game.values);
-    const once = evaluation('shared', { training: true, batch: this.schedule.batch, fed: this.options.fed });
+    const once = evaluation('shared', { training: true, batch: this.schedule.batch, fed: this.options.fed, ...(this.options.stats && { watched: [] }) });
     const scope = e.within({ evaluation: once, frame: gameFrame('shared') }, () => {
       const made = inputScope(e, inputs, e.scope);
       evaluateBindings(e, game, names, made, new Set());
@@ -175,16 +187,18 @@ export class Training {
     const { accumulate } = this.schedule;
     const compiled = (this.forwards.get(line.player) ?? []).map(({ periods, forward: found }): (UpdateEntries & { periods: readonly number[] }) | undefined => {
       const name = [line.player, ...(phase === undefined ? [] : [`in_${phase}`]), ...(periods.length > 0 ? [`every_${periods.join('_')}`] : [])].join('.');
-      const made = backward(this.e, found, line, weights, { name, accumulate, trace: this.options.trace }).map((fn) => this.keep(fn));
-      const update = made.pop();
-      return update && { periods, entry: update.name, ...(made.length > 0 && { gradient: made[0].name }) };
+      const { trace, stats } = this.options;
+      const made = backward(this.e, found, line, weights, { name, accumulate, trace, stats }).map((fn) => this.keep(fn));
+      const entry = made.pop()?.name;
+      const other = (kind: string): string | undefined => made.find((fn) => fn.name.startsWith(`${kind}.`))?.name;
+      return entry === undefined ? undefined : { periods, entry, ...entriesNamed({ gradient: other('gradient'), stats: other('stats') }) };
     });
     const entries = defined(compiled);
     const base = entries.find((variant) => variant.periods.length === 0) ?? entries[entries.length - 1];
     if (!base) return undefined;
     const every = entries.filter((variant) => variant.periods.length > 0);
     const { player, times } = line;
-    return { player, entry: base.entry, ...(base.gradient !== undefined && { gradient: base.gradient }), times, ...(every.length > 0 && { every }) };
+    return { player, entry: base.entry, ...entriesNamed(base), times, ...(every.length > 0 && { every }) };
   }
 
   /** The function, or one before it that computes the same. */
@@ -232,7 +246,7 @@ export class Training {
     }
   }
 
-  private cutShared(advanced: ReadonlyMap<string, Node>): void {
+  private cutShared({ advanced, watched }: Evaluation): void {
     const { e } = this;
     const values = [...(this.shared as Shared).scope.names.values()].flatMap((value) => tensorsOf(value)).map((t) => t.node);
     const states = [...advanced].map(([variable, node]) => ({ variable, node }));
@@ -241,6 +255,7 @@ export class Training {
     this.variables.push(...cut.variables);
     this.sharedFunction = { name: 'shared', outputs: [], stores: [...cut.stores, ...states] };
     this.functions.unshift(this.sharedFunction);
+    if (watched) this.functions.push({ name: 'stats.shared', outputs: layerStatistics(e.builder, watched), stores: [] });
   }
 
   plan(): TrainPlan {
@@ -249,6 +264,7 @@ export class Training {
       batch: schedule.batch,
       steps: schedule.steps,
       shared: this.sharedFunction && 'shared',
+      ...(this.sharedFunction && this.options.stats && { sharedStats: 'stats.shared' }),
       init: 'init',
       sharedBatch: this.sharedBatch,
       updates: this.updates,
@@ -275,6 +291,11 @@ function sameWork(a: GraphFunction, b: GraphFunction): boolean {
   const same = <T extends { readonly node: Node }>(x: readonly T[], y: readonly T[], key: keyof T): boolean =>
     x.length === y.length && x.every((item, i) => item.node === y[i].node && item[key] === y[i][key]);
   return same(a.outputs, b.outputs, 'name') && same(a.stores, b.stores, 'variable');
+}
+
+/** Those that there are, without keys of others. */
+function entriesNamed({ gradient, stats }: Pick<UpdateEntries, 'gradient' | 'stats'>): Pick<UpdateEntries, 'gradient' | 'stats'> {
+  return { ...(gradient !== undefined && { gradient }), ...(stats !== undefined && { stats }) };
 }
 
 function tensorsOf(value: Value): TensorValue[] {

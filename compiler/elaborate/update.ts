@@ -14,6 +14,7 @@ import * as messages from './messages.js';
 import { namesIn, needed, type Rests } from './names.js';
 import type { UpdateLine } from './schedule.js';
 import type { Frame, Scope } from './scope.js';
+import { layerStatistics, weightStatistics } from './statistics.js';
 import { type ArgumentValue, describe, logicalShape, type TensorValue, tensor, type Value } from './values.js';
 
 /** What the forward half of an update has found. */
@@ -146,11 +147,13 @@ export interface Manner {
   readonly accumulate: number;
   /** Also gives `grad.<weight>`. */
   readonly trace: boolean;
+  /** Also makes `stats.<name>`. */
+  readonly stats?: boolean;
 }
 
 /**
  * The gradient of an update's objective, the optimizer over the player's flat weights, and all that the update writes. Where gradients are accumulated, a
- * second function computes that of a batch and adds it to those before.
+ * second function computes that of a batch and adds it to those before. The update comes last.
  */
 export function backward(e: Elaborator, forwardPass: Forward, line: UpdateLine, weights: readonly Declared[], manner: Manner): GraphFunction[] {
   const { player, loss, sign } = forwardPass;
@@ -186,6 +189,11 @@ export function backward(e: Elaborator, forwardPass: Forward, line: UpdateLine, 
   ];
   const advanced = [...evaluation.advanced].map(([variable, node]) => ({ variable, node }));
   const functions: GraphFunction[] = [];
+  if (manner.stats) {
+    const weighed = moved.map((w, i) => ({ name: w.name, value: reached.get(w.name) as Node, gradient: gradients[i] }));
+    const outputs = [...layerStatistics(g, evaluation.watched ?? []), ...weightStatistics(g, weighed)];
+    functions.push({ name: `stats.${manner.name}`, outputs, stores: [] });
+  }
   let packed = own;
   const cleared: { variable: string; node: Node }[] = [];
   if (manner.accumulate > 1) {

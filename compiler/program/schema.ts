@@ -58,7 +58,7 @@ const copy = object({ kind: { const: 'copy' }, from: place, to: place, size: ind
 
 const command = { type: 'object', required: ['kind'], if: { properties: { kind: { const: 'copy' } } }, then: copy, else: dispatch };
 
-const entries = { entry: text, 'gradient?': text };
+const entries = { entry: text, 'gradient?': text, 'stats?': text };
 const updates = list(
   object({
     player: text,
@@ -72,6 +72,7 @@ const train = object({
   batch: { type: 'integer', minimum: 1 },
   steps: index,
   'shared?': text,
+  'sharedStats?': text,
   updates,
   'phases?': list(object({ name: text, steps: { type: 'integer', minimum: 1 }, updates })),
   'accumulate?': { type: 'integer', minimum: 2 },

@@ -170,6 +170,11 @@ export interface UpdateEntries {
   readonly entry: string;
   /** Under `accumulate n`: runs n - 1 times before `entry`, each on a batch of its own, and leaves its gradient to it. */
   readonly gradient?: string;
+  /**
+   * Reads what `entry` reads and writes nothing: the numbers of its layers and weights. Its outputs are `mean`, `std`, `min`, `max` and `zeros` (their share) of a layer's
+   * output, `norm` and `gradient` (its norm) of a weight: `mean D.fc1`, `mean D.fc1 (2)` in the layer's second call, `norm D.fc1.weight`.
+   */
+  readonly stats?: string;
 }
 
 export interface TrainPlan {
@@ -177,6 +182,8 @@ export interface TrainPlan {
   readonly steps: number;
   /** Runs first in every step where the game has shared bindings; its counter is the step. */
   readonly shared?: string;
+  /** As `UpdateEntries.stats`, of the shared part. */
+  readonly sharedStats?: string;
   /** In order. The counter of a call is the number of its player's batches so far: that of its updates, times `accumulate`. */
   readonly updates: readonly UpdatePlan[];
   /** Come first, one after another; in each these updates are a step, instead of `updates`. */

@@ -1,5 +1,5 @@
 /** What the schema cannot say: numbers name things that exist, and every slice lies inside of its buffer. */
-import { trainingEntries } from './schedule.js';
+import { statsEntries, trainingEntries } from './schedule.js';
 import type { Program } from './types.js';
 
 /** The files of a program are missing, damaged, or of another version. */
@@ -102,7 +102,7 @@ export function checkProgram(program: Program): void {
   };
   entryNamed('the schedule', program.train?.init);
   entryNamed('the schedule', program.train?.shared);
-  for (const name of program.train ? trainingEntries(program.train) : []) entryNamed('the schedule', name);
+  for (const name of program.train ? [...trainingEntries(program.train), ...statsEntries(program.train)] : []) entryNamed('the schedule', name);
   for (const { name, train } of program.judges ?? []) for (const entry of [train.init, ...trainingEntries(train)]) entryNamed(`judge '${name}'`, entry);
   if (program.metrics) for (const entry of [program.metrics.begin, ...program.metrics.passes, program.metrics.result]) entryNamed('the metrics', entry);
   for (const sample of program.samples) entryNamed(`sample '${sample.name}'`, sample.entry);

@@ -38,6 +38,8 @@ export interface RunRecord {
   /** With --best: the figure that decides, its best value so far, and when that was. */
   readonly best?: { readonly metric: string; readonly lowest?: boolean; readonly value: number; readonly step: number };
   readonly init?: readonly string[];
+  /** Steps between statistics. */
+  readonly stats?: number;
   readonly feed?: string;
 }
 
@@ -48,6 +50,7 @@ export function runPaths(folder: string) {
     spec: join(folder, 'spec.gan'),
     program: join(folder, 'program'),
     metrics: join(folder, 'metrics.jsonl'),
+    stats: join(folder, 'stats.jsonl'),
     losses: join(folder, 'losses.svg'),
     checkpoints: join(folder, 'checkpoints'),
     samples: join(folder, 'samples'),

@@ -30,6 +30,8 @@ export interface TrainOptions {
   readonly trace?: string;
   /** Steps after which the trace keeps weights and states. */
   readonly traceSteps?: readonly number[];
+  /** Steps between statistics of layers and weights, for which the program must have been compiled. Default: none. */
+  readonly stats?: number;
   /** The same rows in every update: does the model learn one batch? */
   readonly overfit?: boolean;
   /** A figure of the spec's metrics, such as `purity`, or `distance:low` where less is better: the checkpoint in which it is best is kept. */

@@ -1,7 +1,7 @@
 /** Everything about a training that can be known, and refused, before any GPU is asked. */
 import { access, constants } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { trainingEntries } from '../../compiler/program/schedule.js';
+import { statsEntries, trainingEntries } from '../../compiler/program/schedule.js';
 import type { Program, TrainPlan } from '../../compiler/program/types.js';
 import { type DataSet, loadData } from '../data/index.js';
 import { type BestRule, readBest } from './best.js';
@@ -30,6 +30,8 @@ export interface Prepared {
   readonly feed?: Feed;
   readonly initial?: InitialWeights;
   readonly trace?: Trace;
+  /** Steps between statistics. */
+  readonly stats?: number;
   /** What decides which checkpoint is the best; metrics are measured where it is there. */
   readonly best?: BestRule;
   readonly data?: DataSet;
@@ -78,7 +80,12 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
 
   const best = options.best === undefined ? past?.best : readBest(options.best, program);
   const metrics = best && program.metrics ? metricEntries(program.metrics) : [];
-  const entries = [...new Set([plan.init, ...trainingEntries(plan), ...program.samples.map((s) => s.entry), ...metrics])];
+  const stats = options.stats ?? past?.stats;
+  const watching = stats === undefined ? [] : statsEntries(plan);
+  if (stats !== undefined && watching.length === 0) {
+    throw new RunError('statistics cannot be computed', 'the program was compiled without them', 'start a new run from the spec: ganc train SPEC --stats 100');
+  }
+  const entries = [...new Set([plan.init, ...trainingEntries(plan), ...watching, ...program.samples.map((s) => s.entry), ...metrics])];
   const fields = usedFields(program, entries);
   const judged = best !== undefined && program.judges !== undefined;
   const needed = program.data !== undefined && (fields.length > 0 || readsRows(program, entries) || judged);
@@ -99,6 +106,7 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
     feed,
     initial,
     trace,
+    stats,
     best,
     data,
     chosen,

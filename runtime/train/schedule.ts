@@ -1,14 +1,17 @@
 /** What a step is: which entries are called, with which counters, rows and tensors. A pure function of the plan, the seed and the step's counters. */
-import { callsOf, linesAt, linesOf } from '../../compiler/program/schedule.js';
+import { callsOf, linesAt, linesOf, variantOf } from '../../compiler/program/schedule.js';
 import type { Entry, Program, TrainPlan } from '../../compiler/program/types.js';
 import { rowsFor } from '../data/order.js';
 import type { Call } from '../execute/executor.js';
 import { entryOf } from '../execute/packing.js';
+import type { TensorData } from '../execute/tensor.js';
 import type { Feed } from './feed.js';
 
 export interface PlannedCall extends Call {
-  /** Of an update; none for the shared part of the step. */
+  /** Of an update; none for the shared part of the step and for statistics. */
   readonly player?: string;
+  /** Of statistics: the player whose update they describe, or `shared`. */
+  readonly stats?: string;
   /** True for the player's last update of the step. */
   readonly last: boolean;
   /** Of an update's batches, which one this is, and how many there are. */
@@ -48,10 +51,15 @@ export class Schedule {
     for (const player of this.counters.keys()) this.counters.set(player, counters[player] ?? 0);
   }
 
-  /** The calls of step `step` (0, 1, ...), in order. Steps are to be asked for one after another: players' counters advance. */
-  step(step: number): PlannedCall[] {
+  /**
+   * The calls of step `step` (0, 1, ...), in order. Steps are to be asked for one after another: players' counters advance. With `watched`, the statistics of
+   * each line's last update come before it, of its first batch.
+   */
+  step(step: number, watched = false): PlannedCall[] {
     const { plan } = this;
     const calls: PlannedCall[] = [];
+    if (watched && plan.shared !== undefined && plan.sharedStats !== undefined)
+      calls.push({ ...this.call(plan.sharedStats, step, step, { stream: STEP, number: step }, plan.shared), stats: 'shared' });
     if (plan.shared !== undefined) calls.push(this.call(plan.shared, step, step, { stream: STEP, number: step }));
     const lastOf = new Map<string, number>();
     for (const line of linesAt(plan, step)) {
@@ -60,17 +68,26 @@ export class Schedule {
         const update = this.counters.get(player) as number;
         this.counters.set(player, update + 1);
         const batches = callsOf(plan, line, update);
+        const { stats } = variantOf(line, update);
+        if (watched && stats !== undefined && i === times - 1) {
+          const { counter } = batches[0];
+          calls.push({ ...this.call(stats, counter, step, this.rowsOf(player, step, counter), batches[0].entry), stats: player });
+        }
         batches.forEach(({ entry, counter }, index) => {
           lastOf.set(player, calls.length);
-          const rows = plan.sharedBatch ? { stream: STEP, number: step } : { stream: player, number: counter };
-          calls.push({ ...this.call(entry, counter, step, rows), player, batch: { index, of: batches.length } });
+          calls.push({ ...this.call(entry, counter, step, this.rowsOf(player, step, counter)), player, batch: { index, of: batches.length } });
         });
       }
     }
     return calls.map((call, i) => (call.player !== undefined && lastOf.get(call.player) === i ? { ...call, last: true } : call));
   }
 
-  private call(name: string, counter: number, step: number, { stream, number }: { stream: string; number: number }): PlannedCall {
+  private rowsOf(player: string, step: number, counter: number): { stream: string; number: number } {
+    return this.plan.sharedBatch ? { stream: STEP, number: step } : { stream: player, number: counter };
+  }
+
+  /** `fed`: the entry whose part of the feed it gets. */
+  private call(name: string, counter: number, step: number, { stream, number }: { stream: string; number: number }, fed = name): PlannedCall {
     const entry = entryOf(this.program, name);
     const { seed, rows: count, overfit, feed } = this.options;
     const batch = rowsOf(entry);
@@ -79,11 +96,16 @@ export class Schedule {
       counter,
       step,
       rows: batch === undefined ? undefined : overfit === true ? rowsFor(seed, STEP, 0, batch, count) : rowsFor(seed, stream, number, batch, count),
-      tensors: feed?.at(name, counter, step),
+      tensors: feed && inputsOf(entry, feed.at(fed, counter, step)),
       last: false,
       batch: { index: 0, of: 1 },
     };
   }
+}
+
+/** What an entry takes of what another is fed. */
+function inputsOf({ inputs }: Entry, tensors: Readonly<Record<string, TensorData>>): Readonly<Record<string, TensorData>> {
+  return Object.fromEntries(Object.entries(tensors).filter(([name]) => inputs.some((input) => input.name === name)));
 }
 
 /** How many rows an entry reads in a call, if any. */

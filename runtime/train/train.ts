@@ -20,6 +20,7 @@ import { type Prepared, prepare } from './prepare.js';
 import { RowFeeder } from './rows.js';
 import { backgroundOf, collectSamples, writeSamples } from './samples.js';
 import { type PlannedCall, Schedule } from './schedule.js';
+import { Statistics } from './statistics.js';
 import { findNonfinite, Pace, readStep } from './watch.js';
 
 export type { Progress, TrainOptions, TrainResult, TrainStart } from './options.js';
@@ -63,6 +64,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       }
     }
     await cutMetrics(paths.metrics, checkpoint?.step ?? 0);
+    await cutMetrics(paths.stats, checkpoint?.step ?? 0);
     const judges = prepared.best && (await judgeWeights(prepared.program, prepared.data, { ...options, seed: prepared.seed }));
     const opened = await options.open(prepared.program, {
       seed: prepared.seed,
@@ -97,6 +99,7 @@ function checkCheckpoint(checkpoint: Checkpoint, { program, seed }: Prepared): v
 class Session {
   private readonly paths: ReturnType<typeof runPaths>;
   private readonly metrics: MetricsLog;
+  private readonly statistics: Statistics | undefined;
   private readonly schedule: Schedule;
   private readonly feeder: RowFeeder;
   private readonly pace = new Pace();
@@ -119,6 +122,7 @@ class Session {
     const { program, plan, seed, data, feed, overfit, past } = prepared;
     this.paths = runPaths(folder);
     this.metrics = new MetricsLog(this.paths.metrics);
+    this.statistics = prepared.stats === undefined ? undefined : new Statistics(this.paths.stats, prepared.stats);
     this.schedule = new Schedule(program, plan, { seed, rows: data?.count ?? 1, overfit, feed });
     this.feeder = new RowFeeder(opened.executor, prepared, prepared.chosen, opened.fieldLimit);
     if (checkpoint !== undefined) {
@@ -148,6 +152,7 @@ class Session {
       overfit: overfit || undefined,
       best: past?.best,
       init: prepared.initial?.from ?? past?.init,
+      stats: prepared.stats,
       feed: prepared.feedPath,
     };
   }
@@ -177,6 +182,7 @@ class Session {
       this.failed = true;
       await Promise.allSettled(this.pending);
       await this.metrics.flush().catch(() => undefined);
+      await this.statistics?.flush().catch(() => undefined);
       await this.note(error instanceof DivergedError ? 'diverged' : 'failed', error instanceof Error ? error.message : String(error)).catch(() => undefined);
       throw error;
     }
@@ -207,7 +213,7 @@ class Session {
     const sampleEvery = this.options.sampleEvery ?? every;
     let step = first;
     while (step < steps && signal?.aborted !== true) {
-      const planned = this.schedule.step(step);
+      const planned = this.schedule.step(step, this.statistics?.wants(step + 1, steps));
       const calls = this.feeder.prepare(planned);
       step++;
       this.send(step, calls);
@@ -241,6 +247,7 @@ class Session {
         throw new DivergedError(diverged.player, step, diverged.what, this.saved?.path);
       }
       this.prepared.trace?.record(calls, results);
+      this.statistics?.record(step, calls, results);
       this.pace.tick(performance.now());
       const { rate } = this.pace;
       const { steps } = this.prepared;
@@ -265,6 +272,7 @@ class Session {
     const fault = findNonfinite(program, values);
     if (fault !== undefined) throw new DivergedError(fault.player, step, fault.what, this.saved?.path);
     await this.metrics.flush();
+    await this.statistics?.flush();
     const info = { hash: program.hash, seed, step, counters: this.schedule.done, choice: executor.choice };
     const path = await saveCheckpoint(this.paths.checkpoints, info, values, Math.max(1, this.options.keep ?? KEEP));
     this.saved = { step, path };
