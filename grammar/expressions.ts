@@ -1,6 +1,7 @@
 /** The grammar of expressions. Operators are read as a flat row and bound by `climb.ts`. */
-import { EOF, type IToken, type ParserMethod, type TokenType } from 'chevrotain';
+import type { IToken, ParserMethod, TokenType } from 'chevrotain';
 import type { Argument, Body, Expr, IndexItem, Name, StringExpr } from './ast.js';
+import { EOF } from './chevrotain.js';
 import { climb, type Part } from './climb.js';
 import { messages, report } from './messages.js';
 import { GrammarParser } from './recovery.js';

@@ -1,5 +1,5 @@
 /** The grammar of items: what a text is a list of. */
-import { EOF, type IToken } from 'chevrotain';
+import type { IToken } from 'chevrotain';
 import type {
   Argument,
   CallExpr,
@@ -21,6 +21,7 @@ import type {
   TrainLine,
   VariantItem,
 } from './ast.js';
+import { EOF } from './chevrotain.js';
 import type { Diagnostics } from './diagnostics.js';
 import type { PairItem } from './expressions.js';
 import type { LaidOut } from './layout.js';

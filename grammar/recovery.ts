@@ -1,14 +1,7 @@
 /** The base of the grammar: Chevrotain's parser, with recovery that knows that brackets are balanced. */
-import {
-  EmbeddedActionsParser,
-  EOF,
-  type IParserConfig,
-  type IParserErrorMessageProvider,
-  type IToken,
-  NoViableAltException,
-  type TokenType,
-} from 'chevrotain';
+import type { IParserConfig, IParserErrorMessageProvider, IToken, TokenType } from 'chevrotain';
 import type { Expr, Name } from './ast.js';
+import { EmbeddedActionsParser, EOF, NoViableAltException } from './chevrotain.js';
 import { Diagnostics } from './diagnostics.js';
 import { type Message, report } from './messages.js';
 import type { Source, Span } from './source.js';

@@ -4,7 +4,8 @@
  * Only the words in `reservedWords` can never be names. Every other word of the language (`batch`, `state`, `sample`, ...) has a token type of
  * its own that also belongs to the category `Word`, so that the grammar takes it as a name wherever a name is wanted.
  */
-import { createToken, type IToken, Lexer, type TokenType } from 'chevrotain';
+import type { IToken, Lexer as TextLexer, TokenType } from 'chevrotain';
+import { createToken, Lexer } from './chevrotain.js';
 
 const identifier = /[A-Za-z_][A-Za-z0-9_]*/;
 
@@ -187,7 +188,12 @@ const lexed: TokenType[] = [
 /** What the grammar may name. */
 export const vocabulary: TokenType[] = [Word, BinaryOperator, ...lexed];
 
-let lexer: Lexer | undefined;
+let lexer: TextLexer | undefined;
+
+/** `checked` has Chevrotain look for tokens that can never match and the like. */
+export function makeLexer(checked = false): TextLexer {
+  return new Lexer([Word, BinaryOperator, ...lexed], { positionTracking: 'onlyOffset', skipValidations: !checked });
+}
 
 export interface Lexed {
   /** Newlines among them, comments apart. */
@@ -199,7 +205,7 @@ export interface Lexed {
 
 /** Cuts a text into tokens; positions are offsets only. */
 export function tokenize(text: string): Lexed {
-  lexer ??= new Lexer([Word, BinaryOperator, ...lexed], { positionTracking: 'onlyOffset' });
+  lexer ??= makeLexer();
   const result = lexer.tokenize(text);
   // Chevrotain leaves the ends out when it tracks offsets only.
   for (const token of result.tokens) token.endOffset = token.startOffset + token.image.length - 1;

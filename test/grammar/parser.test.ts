@@ -3,6 +3,7 @@ import type { Expr, Item, NetItem, Statement } from '../../grammar/ast.js';
 import { Diagnostics } from '../../grammar/diagnostics.js';
 import { SpecParser } from '../../grammar/items.js';
 import { parse, parseExpression } from '../../grammar/parser.js';
+import { makeLexer } from '../../grammar/tokens.js';
 import { stripSpans } from './arbitrary.js';
 import { examples } from './examples.js';
 
@@ -55,6 +56,8 @@ function body(text: string): readonly Statement[] {
 
 test('the grammar has no ambiguity that its gates do not settle', () => {
   expect(() => new SpecParser(true)).not.toThrow();
+  expect(() => makeLexer(true)).not.toThrow();
+  expect(makeLexer(true).lexerDefinitionErrors).toEqual([]);
 });
 
 describe('the specs parse without a message', () => {
