@@ -339,6 +339,8 @@ describe('weights to start from', () => {
     for (const name of ['D.w', 'G.w', 'G.seen', 'average.G.w']) expect(whole.get(name), name).toEqual(last.get(name));
     expect(whole.get('D.optimizer.m')).toEqual(drawn.get('D.optimizer.m'));
     expect(whole.get('D.optimizer.m')).not.toEqual(last.get('D.optimizer.m'));
+    const ofOne = (await weights((await finish({ steps: 0, init: [`D=${trained.result.checkpoint}`] })).folder)).values;
+    expect([ofOne.get('D.w'), ofOne.get('D.optimizer.m')]).toEqual([last.get('D.w'), drawn.get('D.optimizer.m')]);
   });
 
   test('a counter that PyTorch keeps is left out', async () => {

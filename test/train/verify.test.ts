@@ -25,7 +25,7 @@ game {
 train {
   batch 6   steps 10
   D with adam(lr: 1e-3, beta1: 0.4321), times 2
-  G with sgd(lr: 0.01 * (1 - step / 10)), average 0.9
+  G with adam(lr: 0.01 * (1 - step / 10)), average 0.9
 }
 sample s = G(z)`;
 
@@ -45,6 +45,8 @@ test('every tensor of two steps: first values, losses, reports, gradients of sec
   const { compared, failed, fault } = await verify(2);
   expect(compared.filter((c) => !c.ok)).toEqual([]);
   expect([failed, fault]).toEqual([0, undefined]);
+  // The gradient of a bias before a batch norm is rounding, and Adam makes a whole step of it: the same one, since it is judged from the GPU's gradient.
+  expect(compared.filter((c) => c.rounding)).toEqual([]);
   expect([...new Set(compared.map((c) => c.call))]).toEqual([
     'init',
     'update.D 0',
