@@ -1,0 +1,28 @@
+/** How many distinct kernels each spec needs: a GPU compiles each of them before the first step. A change that multiplies them shows here. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { compileSpec } from '../../compiler/compile.js';
+import { lower } from '../../compiler/plan/lower.js';
+
+const folder = join(import.meta.dirname, '..', '..', 'specs');
+
+test('distinct kernels of every spec', () => {
+  const resolve = (path: string) => ({ name: path, text: readFileSync(join(folder, path), 'utf8') });
+  const counts = readdirSync(folder)
+    .filter((name) => name.endsWith('.gan'))
+    .map((name) => {
+      const { module } = compileSpec({ name, text: readFileSync(join(folder, name), 'utf8') }, { resolve });
+      if (!module) throw new Error(`${name} does not compile`);
+      const { kernels } = lower(module);
+      expect(new Set(kernels.map(({ candidates }) => JSON.stringify(candidates))).size).toBe(kernels.length);
+      return `${name} ${kernels.length}`;
+    });
+  expect(counts).toMatchInlineSnapshot(`
+    [
+      "dcgan.gan 84",
+      "mnist-mlp.gan 33",
+      "ring.gan 48",
+    ]
+  `);
+});
