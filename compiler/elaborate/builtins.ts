@@ -25,7 +25,7 @@ import {
 } from './layout.js';
 import * as messages from './messages.js';
 import { meanInGroups, reduction } from './reduce.js';
-import { axisOf, integerOf, isListLength, perAxis, perSide } from './sizes.js';
+import { axisOf, integerOf, isListLength, perAxis, perSide, rankOf } from './sizes.js';
 import { type ArgumentValue, describe, list, logicalShape, NONE, number, POISON, type Value } from './values.js';
 
 export interface BuiltinCall {
@@ -164,21 +164,21 @@ function product(e: Elaborator, args: Bound): Value {
 
 /** `per_axis(3, 2)` is [3, 3]; `per_axis([3, 5], 2)` is [3, 5]. */
 function forAxes(e: Elaborator, args: Bound): Value {
-  const n = integerOf(e, args.value('n'), args.span('n'));
+  const n = rankOf(e, args.value('n'), args.span('n'));
   const numbers = n === undefined ? undefined : perAxis(e, args.value('value'), n, args.span('value'));
   return numbers ? list(numbers.map((v) => number(v))) : POISON;
 }
 
 /** `per_side([1, [0, 2]], 2)` is [[1, 1], [0, 2]]: before and after each axis. */
 function forSides(e: Elaborator, args: Bound): Value {
-  const n = integerOf(e, args.value('n'), args.span('n'));
+  const n = rankOf(e, args.value('n'), args.span('n'));
   const pairs = n === undefined ? undefined : perSide(e, args.value('value'), n, args.span('value'));
   return pairs ? list(pairs.map((pair) => list(pair.map((v) => number(v))))) : POISON;
 }
 
 /** `axes_of(-1, 3)` is [2]; `axes_of(none, 3)` is [0, 1, 2]: named axes of a value of rank n, counted from the front, in rising order. */
 function axesOf(e: Elaborator, args: Bound): Value {
-  const rank = integerOf(e, args.value('n'), args.span('n'));
+  const rank = rankOf(e, args.value('n'), args.span('n'));
   if (rank === undefined) return POISON;
   const named = args.value('axes');
   const items = named.kind === 'none' ? Array.from({ length: rank }, (_, i) => number(i)) : named.kind === 'list' ? named.items : [named];

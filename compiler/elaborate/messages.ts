@@ -194,6 +194,11 @@ export const axisOutside = (axis: number, rank: number): Problem => ({
   message: `there is no axis ${axis}: the value has ${plural(rank, 'axis').replace('axiss', 'axes')}`,
   help: 'axes are counted from 0, without the batch; negative ones from the end',
 });
+export const axisCount = (count: number, most: number): Problem => ({
+  code: 'GAN3022',
+  message: `a value has from 0 to ${most} axes, and here ${count} are wanted`,
+  label: 'not a number of axes',
+});
 export const indexOutside = (index: number, length: number): Problem => ({
   code: 'GAN3005',
   message: `index ${index} is outside of an axis of length ${length}`,

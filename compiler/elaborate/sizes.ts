@@ -59,6 +59,16 @@ export function perAxis(e: Elaborator, value: Value, rank: number, span: Span): 
   return numbers;
 }
 
+const MOST_AXES = 32;
+
+/** How many axes something has. */
+export function rankOf(e: Elaborator, value: Value, span: Span): number | undefined {
+  const rank = integerOf(e, value, span);
+  if (rank === undefined || (rank >= 0 && rank <= MOST_AXES)) return rank;
+  e.fail(span, messages.axisCount(rank, MOST_AXES));
+  return undefined;
+}
+
 /** Two numbers for each of `n` axes, before and after it: a number for all, or for each axis a number or a pair. */
 export function perSide(e: Elaborator, value: Value, n: number, span: Span): [number, number][] | undefined {
   if (value.kind === 'poison') return undefined;

@@ -146,7 +146,6 @@ export function randomSpec(pick: Pick): string {
     '[1, 2]',
     '{a: 1, b: x}',
     '_',
-    'E',
     'G',
     'D',
     'own',
@@ -177,18 +176,18 @@ export function randomSpec(pick: Pick): string {
     }
   };
   /** What is there mostly, or now and then anything. */
-  const slip = (text: string, of = 25): string => (pick(of) === 0 ? expression(2) : text);
+  const slip = (text: string, of = 60): string => (pick(of) === 0 ? expression(2) : text);
   const chain = (from: string, most: number): string => [from, ...Array.from({ length: pick(most + 1) }, () => one(LAYERS))].join(' |> ');
   const statements = (): string =>
     Array.from({ length: pick(3) }, () =>
       one([
-        `weight w: [${one(['3', 'dim(h, 0)', 'width'])}] ${one(['~ normal(0, 0.02)', '= 1', '~ orthogonal()', '~ he_normal()'])}`,
+        `weight w: [${one(['3', 'dim(h, 0)', 'width'])}] ${one(['~ normal(0, 0.02)', '= 1', '~ orthogonal()', '~ he_normal()'])}${often('\n  h = h * mean(w)', 6)}`,
         'state s: [] = 0\n  if training { s <- lerp(s, E[h], 0.1) }',
         `h = ${slip(chain('h', 2), 4)}`,
         `for i in ${one(['range(2)', '0..1', '[1, 2]', 'range(width)'])} { h = ${chain('h', 1)} }`,
         `if ${one(['deep', 'training', 'width > 2'])} { h = ${chain('h', 1)} }`,
         `require ${one(['width > 0', 'dim(h, 0) > 0', 'deep'])}, "width is {width}"`,
-        `set ${one(['conv', 'linear', 'batch_norm', 'own'])}(${one(['init: normal(0, 0.02)', 'bias: false', 'eps: 1e-3', 'slope: 0.3'])})`,
+        one(['set conv(init: normal(0, 0.02))', 'set linear(bias: false)', 'set batch_norm(eps: 1e-3)', 'set own(slope: 0.3)', 'set own(eps: 1)']),
         'net Cell(v) { v |> linear(3) }\n  h = h |> flatten |> Cell',
         'block twice(v) { v + v }\n  h = twice(h)',
         `h = h + ${one(['noise_of(h)', 'normal(like: h)', '0.1 * h'])}`,
@@ -199,6 +198,8 @@ export function randomSpec(pick: Pick): string {
   const image = one(TYPES.slice(0, 4));
   const lengths = image.replace(/^\w+\[/, '').replace(']', '');
   const total = lengths.split(', ').reduce((n, length) => n * Number(length), 1);
+  const withQ = pick(4) === 0;
+  const withLevel = pick(3) === 0;
   const objective = (loss: string): string => slip(`${loss}${rarely(` + 0.1 * ${expression(2)}`, 8)}`, 12);
   const update = (player: string): string => `${player} with ${one(OPTIMIZERS)}${rarely(', times 2', 6)}${rarely(', average 0.9')}`;
   return `${rarely('extends "base.gan"\n', 12)}hyper width = ${one(['2', '4', '3', slip('8')])}${rarely(' in [2, 4]')}
@@ -213,28 +214,28 @@ noise u: ${one(NOISES)}
 block own(v, channels, slope: 0.2) { ${slip('v |> flatten |> linear(channels) |> leaky_relu(slope)', 10)} }
 block noise_of(v) { 0.1 * normal(like: v) }
 block signs(w, g, lr: 1e-3) { w - lr * sign(g) }
-net G(z${rarely(', u')}) ${often(`-> ${image} `, 2)}{
+net G(z${rarely(', u', 30)}) ${often(`-> ${image} `, 2)}{
   h = ${one(['z', 'concat(z, normal(2))', 'z |> linear(6)'])}
-${statements()}  ${slip(`h |> flatten |> linear(${total}) |> ${one(['tanh', 'tanh', 'sigmoid', 'relu'])} |> reshape(${lengths})`)}
+${statements()}  ${slip(`${chain('h', 1)} |> flatten |> linear(${total}) |> ${one(['tanh', 'tanh', 'sigmoid', 'relu'])} |> reshape(${lengths})`)}
 }
 net D(h) {
 ${statements()}  ${slip(`${chain('h', 2)} |> flatten |> linear(1)${often(' |> sigmoid', 2)}`)}
 }
-${rarely('net Q(h) { h |> flatten |> linear(5) }\n')}game {
-${rarely('  player G = G, Q\n')}  ${rarely('shared ')}fake = ${slip('G(z)')}
+${withQ ? 'net Q(h) { h |> flatten |> linear(5) }\n' : ''}game {
+${withQ ? '  player G = G, Q\n' : ''}  ${rarely('shared ', 6)}fake = ${slip('G(z)')}
   right = ${slip('D(x)')}
   wrong = ${slip('D(fake)')}
-  e = uniform()
+${withQ ? '  guess = Q(fake)\n' : ''}  e = uniform()
   mix = e * x + (1 - e) * fake
-${rarely('  state level: [] = 0\n  level <- lerp(level, E[right], 0.1)\n', 3)}  D ${one(['minimizes', 'maximizes'])} ${objective(one(LOSSES))}
-  G ${one(['minimizes', 'maximizes'])} ${objective(one(['E[wrong]', 'E[log(wrong)]', '-E[D(fake)]', 'least_squares_generator(wrong)', 'E[wrong] + every(8, path_length(fake, z))']))}
+${withLevel ? '  state level: [] = 0\n  level <- lerp(level, E[right], 0.1)\n' : ''}  D ${one(['minimizes', 'maximizes'])} ${objective(one(withLevel ? LOSSES : LOSSES.slice(0, -1)))}
+  G ${one(['minimizes', 'maximizes'])} ${objective(one(['E[wrong]', 'E[log(wrong)]', '-E[D(fake)]', 'least_squares_generator(wrong)', 'E[wrong] + every(8, E[path_length(fake, z)])', ...(withQ ? ['E[wrong] - E[cross_entropy(guess, y)]'] : [])]))}
 ${rarely(`  report gap = ${slip('E[right] - E[wrong]')}${rarely(' in D')}\n`, 2)}}
 train {
   batch ${one(['4', '2', 'width'])}   steps ${one(['10', '4 * 5'])}
-${rarely(`  accumulate ${one(['2', '3'])}\n`, 6)}${rarely(`  phase warm steps ${one(['3', '20'])} { ${update('D')} }\n`, 6)}  ${update('D')}
+${rarely(`  accumulate ${one(['2', '3'])}\n`, 6)}${rarely(`  phase warm steps ${one(['3', '3', '3', '5', '5', '5', '20'])} { ${update('D')} }\n`, 6)}  ${update('D')}
   ${update('G')}
 }
 sample s = ${slip('G(z)')}
-${rarely(`judge J(x) -> {${one(['y', 'y, t', 'x'])}} { ${slip('x |> flatten |> linear(5)')} }\nmetric m = ${one(['purity(J(G(z)), y)', 'E[J(x)]', expression(2)])}\n`, 4)}${rarely(`metric n = ${slip('E[right]', 3)}\n`, 6)}variant other { width = ${one(['1', '5'])}\n  game { D minimizes ${objective(one(LOSSES))} } }
+${rarely(`judge J(x) -> {${one(['y', 'y', 'y', 'y, t', 'x'])}} { ${slip('x |> flatten |> linear(5)')} }\nmetric m = ${one(['purity(J(G(z)), y)', 'E[J(x)]', expression(2)])}\n`, 4)}${rarely(`metric n = ${slip('E[D(G(z))]', 6)}\n`, 6)}variant other { width = ${one(['1', '5'])}\n  game { D minimizes ${objective(one(withLevel ? LOSSES : LOSSES.slice(0, -1)))} } }
 `;
 }
