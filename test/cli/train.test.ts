@@ -163,6 +163,10 @@ test('--overfit and --init', async () => {
   const begun = await ganc(['train', 'small.gan', '--init', 'w.safetensors', '--overfit', '--steps', '2', '--out', 'again'], { cwd });
   expect(begun.stderr).not.toContain('error');
   expect(begun.code).toBe(0);
+  expect(begun.stderr).toMatch(/\ninit {8}(\d+) of \1 weights given\n/);
+  const part = await ganc(['train', 'small.gan', '--init', 'G=whole', '--steps', '1', '--out', 'part'], { cwd });
+  expect(part.code).toBe(0);
+  expect(part.stderr).toMatch(/\ninit {8}\d of \d weights given; fresh: D\.\w/);
   await writeSafetensors(join(cwd, 'bad.safetensors'), new Map([['G.linear.wieght', { dtype: 'f32', shape: [16, 2], data: new Float32Array(32) }]]));
   const bad = await ganc(['train', 'small.gan', '--init', 'bad.safetensors', '--out', 'x'], { cwd });
   expect(bad.code).toBe(1);
