@@ -7,6 +7,7 @@ import { each } from './each.js';
 import { einsum } from './einsum.js';
 import type { Elaborator } from './elaborator.js';
 import { mismatch, present } from './fields.js';
+import { gatherRows } from './gather.js';
 import {
   concat,
   convolve,
@@ -260,6 +261,7 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ['mismatch', define('...field', mismatch)],
   ['present', define('field', present)],
   ['op.conv', define('x, w, stride?, padding?, dilation?, input_dilation?, groups?, size?', convolve)],
+  ['op.gather', define('x, index, shared?', gatherRows)],
   ['op.uniform', define('shape', uniformOfShape)],
   // Draws are made where their value is wanted: see draw.ts.
   ['normal', define('...shape, like?', () => POISON)],

@@ -139,6 +139,10 @@ export const weightOutsideNet = (kind: string): Problem => ({
   message: `a ${kind} belongs to a net, and this is used outside of any`,
   help: 'move the call into a `net`: a net owns its weights',
 });
+export const gatherShapes = (shared: number, x: Shape, index: Shape): Problem => ({
+  code: 'GAN3041',
+  message: `rows of ${shown(x)} cannot be taken by the numbers ${shown(index)}: the first ${shared} axes must be alike, and one more must be there`,
+});
 export const einsumForm = (why: string): Problem => ({
   code: 'GAN3040',
   message: why,

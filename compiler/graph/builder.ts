@@ -148,6 +148,11 @@ export class Builder {
     return this.make({ op: 'reverse', axes: ascending(axes) }, [a]);
   }
 
+  /** Rows of x [B, N, K] by their numbers [B, M]. */
+  gather(x: Node, index: Node): Node {
+    return this.make({ op: 'gather' }, [x, index]);
+  }
+
   /** Over the named axes, which are dropped; none is the identity. */
   sum(a: Node, axes: readonly number[]): Node {
     return axes.length === 0 ? a : this.make({ op: 'sum', axes: ascending(axes) }, [a]);

@@ -81,6 +81,7 @@ export type Operation =
   | { readonly op: 'pad'; readonly low: readonly number[]; readonly high: readonly number[]; readonly interior: readonly number[] } // with zeros, all >= 0; interior: zeros between neighbours
   | { readonly op: 'concat'; readonly axis: number } // n inputs
   | { readonly op: 'reverse'; readonly axes: readonly number[] }
+  | { readonly op: 'gather' } // (x [B, N, K], i32 index [B, M]) -> [B, M, K]: rows by number, numbers held within 0..N-1
   // reductions: the named axes are dropped. Order of summation is fixed.
   | { readonly op: 'sum'; readonly axes: readonly number[] }
   | { readonly op: 'max'; readonly axes: readonly number[] }

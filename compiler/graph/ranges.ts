@@ -113,6 +113,7 @@ export class Ranges {
       case 'permute':
       case 'slice':
       case 'reverse':
+      case 'gather':
       case 'max':
         return a;
       case 'pad':

@@ -87,6 +87,12 @@ export class AxisClasses {
       case 'pad':
         all(inputs[0], (axis) => operation.low[axis] !== 0 || operation.high[axis] !== 0 || operation.interior[axis] !== 0);
         break;
+      case 'gather':
+        this.unite(node, 0, inputs[0], 0);
+        this.unite(node, 2, inputs[0], 2);
+        this.unite(node, 0, inputs[1], 0);
+        this.unite(node, 1, inputs[1], 1);
+        break;
       case 'concat':
         for (const input of inputs) all(input, (axis) => axis === operation.axis);
         break;

@@ -134,6 +134,11 @@ function mapped(e: Emitter, node: Node, coords: readonly string[]): string[] | u
         const first = e.parameter(`start ${node.id}.${axis}`, start);
         return scaled === ZERO ? first : e.let(`${scaled} + ${first}`);
       });
+    case 'gather': {
+      const row = e.value(inputs[1], [coords[0], coords[1]]);
+      const last = `i32(${e.axis(input, 1).text}) - 1`;
+      return [coords[0], input.shape[1] === 1 ? ZERO : e.let(`u32(clamp(${row}, 0, ${last}))`), coords[2]];
+    }
     case 'reverse':
       return coords.map((coord, axis) =>
         operation.axes.includes(axis) && node.shape[axis] !== 1 ? e.let(`${e.axis(node, axis).text} - 1u - ${coord}`) : coord,
@@ -286,6 +291,8 @@ export function evaluate4(e: Emitter, node: Node, coords: readonly string[]): st
       const whole = lane >= 0 && lane === laneAxis(inputs[0]) && operation.step[lane] === 1 && operation.start[lane] % 4 === 0;
       return whole && follows(inputs[0]) ? e.value4(inputs[0], mapped(e, node, coords) as string[]) : separate();
     }
+    case 'gather':
+      return lane === 2 && follows(inputs[0]) ? e.value4(inputs[0], mapped(e, node, coords) as string[]) : separate();
     case 'reverse':
       return lane >= 0 && !operation.axes.includes(lane) && follows(inputs[0]) ? e.value4(inputs[0], mapped(e, node, coords) as string[]) : separate();
     case 'pad': {

@@ -32,9 +32,10 @@ export class Writer {
   private readonly dead = new Set<string>();
   private count = 0;
 
-  /** A fresh name. */
+  /** A fresh name, none of a WGSL type. */
   fresh(prefix: string): string {
-    return `${prefix}${this.count++}`;
+    const name = `${prefix}${this.count++}`;
+    return name === 'i32' ? this.fresh(prefix) : name;
   }
 
   private get depth(): number {

@@ -63,6 +63,14 @@ describe('derivatives against finite differences, first and second order', () =>
       (b, x, y) => b.unary('sin', b.concat([x, y, x], 1)),
     ));
   it('reverse', () => check([[2, 3]], (b, x) => b.binary('mul', x, b.reverse(x, [0, 1]))));
+  it.each([
+    ['rows of numbers', [2, 4, 1]],
+    ['rows of several', [2, 4, 3]],
+  ])('gather, %s', (_, shape) => {
+    check([shape], (b, x) => b.unary('sin', b.gather(b.unary('exp', x), b.binary('mod', b.iota([2, 7], 1, 'i32'), b.constant(3, [2, 7], 'i32')))));
+    // Numbers beyond the rows mean the ends, and theirs is the derivative.
+    check([shape], (b, x) => b.unary('sin', b.gather(x, b.binary('sub', b.iota([2, 7], 1, 'i32'), b.constant(2, [2, 7], 'i32')))));
+  });
   it('sum', () => check([[2, 3, 4]], (b, x) => b.unary('sin', b.sum(x, [0, 2]))));
   it('max', () => check([[2, 3, 4]], (b, x) => b.unary('sin', b.max(x, [2, 0]))));
   it('matmul', () =>

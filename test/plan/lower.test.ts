@@ -35,6 +35,23 @@ describe('lowered functions on the GPU equal the interpreter', () => {
     await check(fn('run', { a: padded, c: joined, d: b.unary('neg', b.slice(padded, [1, 2], [7, 8])) }));
   });
 
+  it('gather: of computed rows by computed numbers, beyond the ends too, before and after sums and products, and its derivative', async () => {
+    const b = new Builder();
+    for (const width of [1, 3, 8]) {
+      const x = b.input(`x${width}`, [2, 5, width], 'f32');
+      const at = b.input(`at${width}`, [2, 9], 'f32');
+      const index = b.cast(b.scale(at, 6), 'i32');
+      const rows = b.gather(b.unary('tanh', x), index);
+      const loss = b.sum(b.binary('mul', rows, rows), [0, 1, 2]);
+      const [g] = derivative(b, [loss], [b.constant(1)], [x]);
+      const summed = b.gather(b.reshape(b.sum(b.reshape(x, [2, 5, width, 1]), [3]), [2, 5, width]), index);
+      const product = b.matmul(b.permute(rows, [0, 2, 1]), rows);
+      await check(
+        fn('run', { rows, plus: b.binary('add', rows, b.fill(rows, 1)), g, totals: b.sum(rows, [1]), summed, product, turned: b.reverse(rows, [1]) }),
+      );
+    }
+  });
+
   it('reductions: rows, columns, all, several at once, with prologue and epilogue', async () => {
     const b = new Builder();
     const x = b.input('x', [8, 16, 12], 'f32');

@@ -37,7 +37,7 @@ export function randomGraph(pick: (n: number) => number, steps: number): RandomG
     const a = pick(3) === 0 ? choose(nodes) : nodes[nodes.length - 1 - pick(Math.min(4, nodes.length))];
     const rank = a.shape.length;
     const axis = rank === 0 ? 0 : pick(rank);
-    switch (pick(rank === 0 ? 4 : 16)) {
+    switch (pick(rank === 0 ? 4 : 17)) {
       case 0:
         return b.unary(choose(['neg', 'abs', 'tanh', 'sigmoid', 'softplus', 'sin', 'sign']), a);
       case 1:
@@ -111,7 +111,15 @@ export function randomGraph(pick: (n: number) => number, steps: number): RandomG
           a.shape,
         );
       }
-      case 14:
+      case 14: {
+        const length = a.shape[axis];
+        const lead = size(a.shape.slice(0, axis));
+        const places = [lead, 1 + pick(4)];
+        const index = b.binary('mod', b.iota(places, pick(2) as 0 | 1, 'i32'), b.constant(length + pick(2), places, 'i32'));
+        const rest = a.shape.slice(axis + 1);
+        return b.reshape(b.gather(b.reshape(a, [lead, length, size(rest)]), index), [...a.shape.slice(0, axis), places[1], ...rest]);
+      }
+      case 15:
         return b.broadcastTo(b.reshape(a, [...a.shape, 1]), [...a.shape, size(a.shape) > 100 ? 1 : 1 + pick(4)]);
       default:
         return b.binary('mul', a, b.broadcastTo(b.iota([a.shape[rank - 1]], 0, 'f32'), a.shape));

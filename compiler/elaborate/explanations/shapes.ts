@@ -112,4 +112,10 @@ export const shapes: Readonly<Record<string, Explanation>> = {
     wrong: 'net F(x: [3, 4], y: [4, 5]) { einsum("ij,jk->il", x, y) }',
     right: 'net F(x: [3, 4], y: [4, 5]) { einsum("ij,jk->ik", x, y) }',
   },
+  GAN3041: {
+    about:
+      '`op.gather(x, index, shared: n)` takes rows of x by number, for each place of the first n axes of its own. Those axes are the same in both, and x has rows after them.',
+    wrong: 'net F(x: [3, 8], i: [2, 4]) { op.gather(x, i, shared: 1) }',
+    right: 'net F(x: [3, 8], i: [3, 4]) { op.gather(x, i, shared: 1) }',
+  },
 };

@@ -3,6 +3,7 @@ import type { Node, Operation, OpName } from '../node.js';
 import type { Primitive } from '../primitive.js';
 import { binary, cast, compare, select } from './binary.js';
 import { conv } from './conv.js';
+import { gather } from './gather.js';
 import { concat, pack, pad } from './joining.js';
 import { constant, field, input, iota, random, variable } from './leaves.js';
 import { matmul } from './matmul.js';
@@ -29,6 +30,7 @@ export const primitives = {
   pad,
   concat,
   reverse,
+  gather,
   sum,
   max,
   matmul,
