@@ -247,6 +247,23 @@ First steps:
 
   examples(
     program
+      .command('profile')
+      .description('where the time of a training step goes: by kernel, by line of the spec, by entry, against what the device can do')
+      .argument('<spec>', 'spec file; - reads stdin')
+      .addOption(set())
+      .addOption(variant())
+      .option('--steps <n>', 'steps to time, and as many plain ones between them', whole('--steps', 1), 20)
+      .option('--seed <n>', 'seed of all draws (default: 0)', seed)
+      .option('--json', 'as JSON, with every dispatch')
+      .option('--trace-out <file>', 'also write a trace that Perfetto and chrome://tracing open (JSON)')
+      .addOption(quiet())
+      .action(async (spec: string, options) => (await import('./commands/profile.js')).profile(spec, options)),
+    'profile gan.gan',
+    'profile gan.gan --set width=32 --steps 5 --trace-out trace.json',
+  );
+
+  examples(
+    program
       .command('doctor')
       .description('which device is used, what it can do, how to get a better one')
       .option('--json', 'as JSON')

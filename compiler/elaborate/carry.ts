@@ -30,12 +30,15 @@ export function carry(builder: Builder, sharedRoots: readonly Node[], functions:
   const variables: Variable[] = [...cut].map(([node, name]) => ({ name, kind: 'carry', shape: node.shape, dtype: node.dtype }));
   const replaced = new Map<Node, Node>([...cut].map(([node, name]) => [node, builder.variable(name, node.shape, node.dtype)]));
   const rebuild = (top: Node): Node => {
+    const { origin } = builder;
     for (const node of topological([top])) {
       if (replaced.has(node)) continue;
       const inputs = node.inputs.map((input) => replaced.get(input) as Node);
       const same = inputs.every((input, i) => input === node.inputs[i]);
+      builder.origin = node.origin;
       replaced.set(node, same ? node : builder.make(node.operation, inputs, { shape: node.shape, dtype: node.dtype }));
     }
+    builder.origin = origin;
     return replaced.get(top) as Node;
   };
   return {

@@ -26,6 +26,7 @@ export function noteLayer(e: Elaborator, frame: Frame, args: readonly ArgumentVa
   e.layers.set(frame.weightPath, {
     path: frame.weightPath,
     block: frame.name,
+    span: frame.callSpan,
     depth,
     parameters: 0,
     inputs: args.flatMap((a) => shapesIn(a.value)),

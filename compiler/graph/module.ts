@@ -1,4 +1,5 @@
 /** What elaboration makes of a spec: graph functions over shared variables, and the schedule that calls them. */
+import type { Span } from '../../grammar/source.js';
 import type { DataRequest, JudgePlan, MetricPlan, SamplePlan, TrainPlan } from '../program/types.js';
 import type { GraphFunction, Shape, Variable } from './node.js';
 
@@ -24,6 +25,8 @@ export interface Layer {
   readonly path: string;
   /** The block's name: `linear`. */
   readonly block: string;
+  /** The call, in the user's text. */
+  readonly span: Span;
   /** Shapes without the batch. */
   readonly inputs: readonly Shape[];
   readonly output: readonly Shape[];

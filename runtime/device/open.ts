@@ -17,6 +17,8 @@ export type DeviceChoice = (typeof DEVICE_CHOICES)[number];
 export interface DeviceOptions {
   /** Nothing else will do. Default: the environment's `GANC_DEVICE`, else the best there is. */
   readonly device?: DeviceChoice;
+  /** Timestamps of the GPU to the nanosecond, for profiles: browsers round them, and so does Dawn unless told. */
+  readonly timestamps?: boolean;
 }
 
 /** Asked for where the adapter offers more than WebGPU's default. */
@@ -146,8 +148,8 @@ function kindOf(info: GPUAdapterInfo): DeviceKind {
 }
 
 /** The adapter, or undefined where there is none by these options. High performance ranks discrete, integrated, software. */
-async function find(options: string[] = []): Promise<GPUAdapter | undefined> {
-  const gpu = create(options);
+async function find(options: readonly string[]): Promise<GPUAdapter | undefined> {
+  const gpu = create([...options]);
   instances.push(gpu);
   try {
     return (await settle(gpu.requestAdapter({ powerPreference: 'high-performance' }))) ?? undefined;
@@ -174,9 +176,9 @@ async function finish(adapter: GPUAdapter): Promise<GpuDevice> {
   }
 }
 
-async function swiftshader(): Promise<GpuDevice> {
+async function swiftshader(flags: readonly string[]): Promise<GpuDevice> {
   return withSwiftshader(async () => {
-    const adapter = await find(['adapter=SwiftShader']);
+    const adapter = await find(['adapter=SwiftShader', ...flags]);
     if (!adapter)
       throw new GpuError(
         'SwiftShader was unpacked, but WebGPU does not see it',
@@ -200,15 +202,16 @@ function parseChoice(text: string | undefined): DeviceChoice | undefined {
  */
 export async function openDevice(options: DeviceOptions = {}): Promise<GpuDevice> {
   const choice = options.device ?? parseChoice(process.env.GANC_DEVICE);
-  if (choice === 'swiftshader') return swiftshader();
+  const flags = options.timestamps ? ['disable-dawn-features=timestamp_quantization'] : [];
+  if (choice === 'swiftshader') return swiftshader(flags);
   if (choice === 'lavapipe') {
-    const adapter = await find(['adapter=llvmpipe']);
+    const adapter = await find(['adapter=llvmpipe', ...flags]);
     if (!adapter)
       throw new GpuError('there is no lavapipe that WebGPU accepts', 'it needs Mesa 24 or later; Debian 12 ships 22.3', advice(undefined).join('; '));
     return finish(adapter);
   }
   const bundled = choice === undefined && !systemHasVulkan() && swiftshaderObstacle() === undefined;
-  const adapter = bundled ? undefined : await find();
+  const adapter = bundled ? undefined : await find(flags);
   const kind = adapter && kindOf(adapter.info);
   if (choice === 'gpu') {
     if (!adapter || kind !== 'gpu') {
@@ -221,10 +224,10 @@ export async function openDevice(options: DeviceOptions = {}): Promise<GpuDevice
     return finish(adapter);
   }
   if (adapter && kind !== 'other software') return finish(adapter);
-  const better = adapter && (await find(['adapter=llvmpipe']));
+  const better = adapter && (await find(['adapter=llvmpipe', ...flags]));
   if (better) return finish(better);
   if (adapter) return finish(adapter);
   const obstacle = swiftshaderObstacle();
   if (obstacle) throw new GpuError('there is no adapter that WebGPU accepts, nor a software one', obstacle, advice(undefined).join('; '));
-  return swiftshader();
+  return swiftshader(flags);
 }

@@ -12,6 +12,7 @@ import { Order } from './order.js';
 import { type Call, entryOf, packedOffset, packInputs } from './packing.js';
 import { type CandidateChoice, type CompiledKernel, compileKernels } from './pipelines.js';
 import { type DispatchStep, type PreparedEntry, prepare, type Step } from './prepare.js';
+import { clock, type Probe } from './profile.js';
 import { ReadbackPool } from './readback.js';
 import { byteSize, bytesOf, checkTensor, decode, type TensorData } from './tensor.js';
 import { download, upload } from './transfer.js';
@@ -159,12 +160,14 @@ export class Executor {
 
   /**
    * Runs the calls in order with one queue submit; resolves with their outputs when those are read back. Inputs are taken at once.
-   * Rejects with InputError where an input does not fit, with GpuError where the device fails.
+   * Rejects with InputError where an input does not fit, with GpuError where the device fails. A probe takes the times, for profiles.
    */
-  async submit(calls: readonly Call[]): Promise<CallResult[]> {
+  async submit(calls: readonly Call[], probe?: Probe): Promise<CallResult[]> {
     this.#check();
+    const from = clock();
     const packed = calls.map((call) => this.#pack(call));
-    return this.#order.add('submit', () => this.#run(packed));
+    probe?.host('pack', from);
+    return this.#order.add('submit', () => this.#run(packed, probe));
   }
 
   /**
@@ -285,8 +288,9 @@ export class Executor {
     ) as DispatchStep[];
   }
 
-  async #run(calls: readonly { readonly prepared: PreparedEntry; readonly bytes: Uint8Array }[]): Promise<CallResult[]> {
+  async #run(calls: readonly { readonly prepared: PreparedEntry; readonly bytes: Uint8Array }[], probe?: Probe): Promise<CallResult[]> {
     this.#check();
+    const began = clock();
     const { device } = this.#gpu;
     const encoder = device.createCommandEncoder();
     const inputBytes = calls.reduce((sum, { prepared }) => sum + prepared.inputBytes, 0);
@@ -317,6 +321,7 @@ export class Executor {
       this.#encode(
         encoder,
         calls.slice(first, end).flatMap(({ prepared }) => prepared.steps),
+        probe,
       );
       for (let i = first; i < end; i++) {
         for (const span of calls[i].prepared.outputs)
@@ -324,7 +329,11 @@ export class Executor {
       }
       first = end;
     }
-    device.queue.submit([encoder.finish()]);
+    const commands = encoder.finish();
+    probe?.host('encode', began);
+    const encoded = clock();
+    device.queue.submit([commands]);
+    probe?.host('submit', encoded);
     // Faults of validation are known by now.
     this.#gpu.check();
 
@@ -332,16 +341,19 @@ export class Executor {
       await this.#gpu.settle(device.queue.onSubmittedWorkDone());
       return calls.map(() => ({ outputs: {} }));
     }
-    return this.#readbacks.read(readback, outputBytes, (bytes) =>
-      calls.map(({ prepared }, i) => ({
+    return this.#readbacks.read(readback, outputBytes, (bytes) => {
+      const arrived = clock();
+      const results = calls.map(({ prepared }, i) => ({
         outputs: Object.fromEntries(
           prepared.entry.outputs.map((output) => [output.name, decode(output.dtype, output.shape, bytes, starts[i] + packedOffset(prepared.outputs, output))]),
         ),
-      })),
-    );
+      }));
+      probe?.host('read', arrived);
+      return results;
+    });
   }
 
-  #encode(encoder: GPUCommandEncoder, steps: readonly Step[]): void {
+  #encode(encoder: GPUCommandEncoder, steps: readonly Step[], probe?: Probe): void {
     let pass: GPUComputePassEncoder | undefined;
     let pipeline: GPUComputePipeline | undefined;
     let group: GPUBindGroup | undefined;
@@ -353,7 +365,7 @@ export class Executor {
         continue;
       }
       if (!pass) {
-        pass = encoder.beginComputePass();
+        pass = encoder.beginComputePass(probe && { timestampWrites: probe.pass(step.command) });
         pipeline = undefined;
         group = undefined;
       }
@@ -367,6 +379,10 @@ export class Executor {
         pass.setBindGroup(0, group);
       }
       pass.dispatchWorkgroups(step.workgroups[0], step.workgroups[1], step.workgroups[2]);
+      if (probe?.split) {
+        pass.end();
+        pass = undefined;
+      }
     }
     pass?.end();
   }

@@ -1,5 +1,5 @@
 /** What a training is told, and what it tells. */
-import type { Program } from '../../compiler/program/types.js';
+import type { DataRequest, Program } from '../../compiler/program/types.js';
 import type { ModeStatistics } from '../data/gaussians.js';
 import type { DataSet } from '../data/index.js';
 import type { OpenExecutor } from './executor.js';
@@ -50,6 +50,8 @@ export interface TrainOptions {
   readonly versions?: Readonly<Record<string, string>>;
   /** Sets already loaded, for several runs in one process. */
   readonly cache?: Map<string, Promise<DataSet>>;
+  /** Where rows come from, instead of what the spec names. */
+  readonly rows?: (request: DataRequest) => DataSet;
   /** Called as data are read, where that takes long: `decoding pictures 120/60000`. */
   readonly loading?: (text: string) => void;
   readonly started?: (info: TrainStart) => void;

@@ -91,7 +91,8 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
   const needed = program.data !== undefined && (fields.length > 0 || readsRows(program, entries) || judged);
   const data =
     needed && program.data !== undefined
-      ? await loadData(program.data, { seed, base, judged, cache: options.cache, progress: options.loading, warn: options.warn })
+      ? (options.rows?.(program.data) ??
+        (await loadData(program.data, { seed, base, judged, cache: options.cache, progress: options.loading, warn: options.warn })))
       : undefined;
   const chosen = new ChosenRows(program, data, seed, entries);
   return {
