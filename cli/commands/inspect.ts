@@ -60,7 +60,12 @@ function describe(module: Module) {
   const variables = (kind: string) =>
     module.variables.filter((v) => v.kind === kind).map(({ name, shape, dtype, player }) => ({ name, shape, dtype, ...(player && { player }) }));
   const weights = variables('weight');
-  const inOrder = module.layers.filter((layer) => layer.depth === 0).map((layer) => layer.path);
+  // Judges learn apart from the game: what they have of their own is none of the players' weights.
+  const judges = (module.judges ?? []).map(({ name }) => ({
+    name,
+    parameters: module.layers.filter(({ path }) => path === name || path.startsWith(`${name}.`)).reduce((sum, layer) => sum + layer.parameters, 0),
+  }));
+  const inOrder = module.layers.filter((layer) => layer.depth === 0 && !judges.some(({ name }) => name === layer.path)).map((layer) => layer.path);
   const nets = [...new Set([...inOrder, ...weights.map((w) => w.name.split('.')[0])])].map((name) => ({
     name,
     parameters: weights.filter((w) => w.name.startsWith(`${name}.`)).reduce((sum, w) => sum + size(w.shape), 0),
@@ -72,6 +77,7 @@ function describe(module: Module) {
     data: module.data,
     noises: module.noises,
     nets,
+    judges,
     weights,
     states: variables('state'),
     averages: variables('average'),
@@ -149,6 +155,7 @@ function show(module: Module, facts: ReturnType<typeof describe> & ReturnType<ty
   const total = facts.nets.reduce((sum, net) => sum + net.parameters, 0);
   out(table([...facts.nets.map((net) => [net.name, count(net.parameters)]), ['all', count(total)]], [1], '  '));
   const states = facts.states.reduce((sum, s) => sum + size(s.shape), 0);
+  for (const judge of facts.judges) out(`  and judge ${judge.name}, which learns apart: ${count(judge.parameters)}\n`);
   if (states > 0) out(`  and ${count(states)} numbers of state (${facts.states.map((s) => s.name).join(', ')})\n`);
 
   heading('Compiled');

@@ -11,6 +11,8 @@ test('inspect --json names every weight with its shape', async () => {
     { name: 'G', parameters: 1_486_352 },
     { name: 'D', parameters: 804_865 },
   ]);
+  // 25 * 24 + 24, 2 * 24, 25 * 24 * 48 + 48, 2 * 48, 768 * 10 + 10: a judge is no net of the game.
+  expect(facts.judges).toEqual([{ name: 'J', parameters: 37_306 }]);
   expect(facts.step.dispatches).toBeGreaterThan(10);
   expect(facts.memory.variables).toBeGreaterThan(4 * 3 * 2_290_000);
 });
@@ -19,6 +21,7 @@ test('inspect shows a table', async () => {
   const { code, stdout } = await ganc(['inspect', 'specs/dcgan.gan']);
   expect(code).toBe(0);
   expect(stdout).toMatch(/Layers/);
+  expect(stdout).toMatch(/and judge J, which learns apart: 37,306\n/);
   expect(stdout).toMatch(/a training step: [\d,]+ dispatches/);
 });
 
