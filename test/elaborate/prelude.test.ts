@@ -109,6 +109,18 @@ const inNet: Readonly<Record<string, string>> = {
   multihead_attention: 'multihead_attention(x[0], heads: 2, mask: x[1, 0] > 0)',
   self_attention: 'self_attention(x, reduction: 4)',
   attend: 'attend(x, embedding(t, 3), mask: t > 0)',
+  maxout: 'maxout(x) + maxout(x[0:2], pieces: 1)',
+  snake: 'snake(x)',
+  rrelu: 'rrelu(x)',
+  gumbel_softmax: 'gumbel_softmax(x, hard: true)',
+  film: 'film(x, v)',
+  spatially_adaptive_norm: 'spatially_adaptive_norm(x, x[0:2], features: 3)',
+  channel_dropout: 'channel_dropout(x)',
+  noise_injection: 'noise_injection(x) + noise_injection(x, channels: true)',
+  triplet: 'triplet(x, 2 * x, 3 * x, swap: true)',
+  gaussian_nll: 'gaussian_nll(x, 0, x^2)',
+  kl_normal: 'kl_normal(x, x)',
+  global_lp_pool: 'global_lp_pool(x, p: 3)',
   lstm: 'lstm(x[0], 3, layers: 2, bidirectional: true, mask: x[1, 0] > 0, result: "last", dropout: 0.5, weight: spectral_norm)',
   gru: 'lstm(x[0], 3) + gru(x[0], 3, initial: {h: v[none, 0:3]}) + gru(x[0], 3, reset_after: false, bias: false)',
   rnn: 'rnn(x[0], 3, activation: relu, result: "state").h',
@@ -192,6 +204,7 @@ const inGame: Readonly<Record<string, string>> = {
   matching_aware_penalty: 'matching_aware_penalty(sum(right * c), x, c)',
   path_length: 'E[path_length(x * c[0], c)]',
   consistency: 'consistency(right, wrong)',
+  lecam: 'lecam(right, wrong, 0.1, -0.1)',
 };
 
 const optimizers = ['sgd', 'adam', 'adamw', 'adamax', 'rmsprop', 'adagrad'];

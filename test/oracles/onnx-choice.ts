@@ -177,6 +177,14 @@ export const choiceTable: Table = {
   MaxUnpool: unpooled,
   CumProd: cumulatedProduct,
   CenterCropPad: cropped,
+  GlobalLpPool: (call) =>
+    reshaped(`global_lp_pool(${call.x(0, 'rows')}, p: ${call.attribute('p', 2)})`, [
+      ...call.shape(0).slice(1, 2),
+      ...call
+        .shape(0)
+        .slice(2)
+        .map(() => 1),
+    ]),
   Det: (call) => `determinant(${call.x(0)})`,
   EyeLike: (call) => {
     const [rows, columns] = call.shape(0);

@@ -155,7 +155,6 @@ const pairwise: Operator = (call) => {
   const { x1, x2, p } = call.bind('x1', 'x2', 'p', 'compute_mode');
   const power = order(p, 2);
   const [a, b] = [call.operand(x1), call.operand(x2)];
-  if (power === 0) throw new Inexpressible('a count of differences');
   return `distances(${a}, ${b}, p: ${Number.isFinite(power) ? literal(power) : '"max"'})`;
 };
 
@@ -164,7 +163,6 @@ const pairwiseOfOne: Operator = (call) => {
   const { input, p } = call.bind('input', 'p');
   const [n, d] = call.shape(0);
   const power = order(p, 2);
-  if (power === 0) throw new Inexpressible('a count of differences');
   const pairs = Array.from({ length: n }, (_, i) => Array.from({ length: n - i - 1 }, (_, j) => [i, i + 1 + j])).flat();
   const take = (k: 0 | 1): string => reshaped(`take(${call.operand(input)}, [${pairs.map((q) => q[k]).join(', ')}], axis: 0)`, [pairs.length, d]);
   return text.vectorNorm(call.let(`${take(0)} - ${take(1)}`), power, 2, [1], false);

@@ -34,7 +34,6 @@ export function logSumExp(call: Call, x: string, rank: number, axes: readonly nu
 export function vectorNorm(x: string, p: number, rank: number, axes: readonly number[] | undefined, keep: boolean): string {
   if (p === 2) return reduce('norm', x, rank, axes, keep);
   if (p === 1) return reduce('sum', `abs(${x})`, rank, axes, keep);
-  if (p === 0) return reduce('sum', `(${x} != 0)`, rank, axes, keep);
   if (p === Number.POSITIVE_INFINITY) return reduce('max', `abs(${x})`, rank, axes, keep);
   if (p === Number.NEGATIVE_INFINITY) return reduce('min', `abs(${x})`, rank, axes, keep);
   return `p_norm(${x}, p: ${literal(p)}${rank === 0 ? '' : over(axes, keep)})`;
