@@ -13,7 +13,7 @@ function load(node: Node, element: string): string {
 function constant(e: Emitter, value: number, dtype: DType): string {
   if (dtype === 'bool' || !Number.isFinite(value) || [0, 0.5, 1, 2].includes(Math.abs(value))) return wgslConstant(value, dtype);
   if (dtype === 'f32') return e.parameterF32(`constant ${Math.fround(value)}`, value);
-  const word = e.parameter(`constant ${value}`, value >>> 0);
+  const word = e.parameter(`constant ${dtype} ${value}`, value >>> 0);
   return dtype === 'i32' ? `bitcast<i32>(${word})` : word;
 }
 

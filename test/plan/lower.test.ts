@@ -52,6 +52,13 @@ describe('lowered functions on the GPU equal the interpreter', () => {
     }
   });
 
+  it('one number as a whole and as a real one in a kernel', async () => {
+    const b = new Builder();
+    const x = b.input('x', [3, 8], 'f32');
+    const capped = b.binary('min', b.iota([3, 8], 1, 'i32'), b.constant(4, [3, 8], 'i32'));
+    await check(fn('run', { y: b.binary('add', b.binary('min', x, b.fill(x, 4)), b.cast(capped, 'f32')) }));
+  });
+
   it('reductions: rows, columns, all, several at once, with prologue and epilogue', async () => {
     const b = new Builder();
     const x = b.input('x', [8, 16, 12], 'f32');
