@@ -19,6 +19,12 @@ const meant = (name: string, candidates: Iterable<string>): string | undefined =
 };
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
+/** What is handed over uncalled, as `describe` says it, most often should have been called. */
+const callIt = (what: string): string | undefined => {
+  const callable = /^(?:net|block) (\w+)$/.exec(what)?.[1];
+  return callable && `call it: \`${callable}(...)\``;
+};
+
 // ---------------------------------------------------------------- names and values
 
 export const unknownName = (name: string, visible: Iterable<string>, inputs: readonly string[] = []): Problem => ({
@@ -51,9 +57,24 @@ export const argumentTwice = (callee: string, name: string): Problem => ({
   label: 'given before',
   help: 'a named argument also counts when it stands in its place',
 });
-export const notCallable = (what: string): Problem => ({ code: 'GAN2006', message: `${what} cannot be called`, label: 'not a net, block or function' });
-export const notATensor = (what: string): Problem => ({ code: 'GAN2007', message: `a tensor is wanted here, and this is ${what}`, label: 'not a tensor' });
-export const badOperand = (op: string, what: string): Problem => ({ code: 'GAN2008', message: `\`${op}\` does not work on ${what}`, label: `for \`${op}\`` });
+export const notCallable = (what: string): Problem => ({
+  code: 'GAN2006',
+  message: `${what} cannot be called`,
+  label: 'not a net, block or function',
+  help: 'a product is written with `*`, an element of a list or tensor with `[ ]`',
+});
+export const notATensor = (what: string): Problem => ({
+  code: 'GAN2007',
+  message: `a tensor is wanted here, and this is ${what}`,
+  label: 'not a tensor',
+  help: what === 'none' ? 'an `if` without `else` gives `none` where its condition does not hold' : callIt(what),
+});
+export const badOperand = (op: string, what: string): Problem => ({
+  code: 'GAN2008',
+  message: `\`${op}\` does not work on ${what}`,
+  label: 'not this kind of value',
+  help: callIt(what),
+});
 export const notFinite = (op: string, a: number, b: number): Problem => ({ code: 'GAN2009', message: `\`${a} ${op} ${b}\` is not a finite number` });
 export const outsideDomain = (name: string, x: number): Problem => ({ code: 'GAN2010', message: `\`${name}(${x})\` is not a finite number` });
 export const notASize = (what: string, why?: string): Problem => ({
@@ -61,6 +82,12 @@ export const notASize = (what: string, why?: string): Problem => ({
   message: why ? `this size is not whole: ${why}` : `a size is a whole number, and this is ${what}`,
   label: 'not a whole number',
   help: why ? 'change one of the two so that it divides; sizes are never rounded' : undefined,
+});
+export const notForEachAxis = (what: string, count: number): Problem => ({
+  code: 'GAN2045',
+  message: `${plural(count, 'number')} ${count === 1 ? 'is' : 'are'} wanted here, one for each axis, and this is ${what}`,
+  label: 'another number of them',
+  help: 'one number stands for all axes',
 });
 export const notNumber = (what: string): Problem => ({
   code: 'GAN2012',
@@ -93,6 +120,7 @@ export const declaredTwice = (what: string, name: string, first: Note): Problem 
   code: 'GAN2017',
   message: `${what} \`${name}\` is declared twice`,
   label: 'second time',
+  help: 'give one of the two another name, or take it out',
   notes: [first],
 });
 export const noResult = (kind: string, name: string): Problem => ({
@@ -100,7 +128,12 @@ export const noResult = (kind: string, name: string): Problem => ({
   message: `${kind} \`${name}\` ends without a result`,
   help: 'its last line is its result: end with the value itself, such as `h`',
 });
-export const cannotIndex = (what: string): Problem => ({ code: 'GAN2019', message: `${what} cannot be indexed` });
+export const cannotIndex = (what: string): Problem => ({
+  code: 'GAN2019',
+  message: `${what} cannot be indexed`,
+  label: 'not a list or tensor',
+  help: callIt(what),
+});
 export const notIterable = (what: string): Problem => ({
   code: 'GAN2021',
   message: `\`for\` goes over a list or a range, and this is ${what}`,
@@ -191,6 +224,7 @@ export const reshapeCount = (from: Shape, to: Shape): Problem => {
     code: 'GAN3003',
     message: `cannot reshape ${shown(from)} to ${shown(to)}: ${count(from)} elements are not ${count(to)}`,
     label: `${shown(from)} comes in`,
+    help: 'one length may be `none`: it takes what is left',
   };
 };
 export const axisOutside = (axis: number, rank: number): Problem => ({
@@ -206,6 +240,7 @@ export const axisCount = (count: number, most: number): Problem => ({
 export const indexOutside = (index: number, length: number): Problem => ({
   code: 'GAN3005',
   message: `index ${index} is outside of an axis of length ${length}`,
+  help: length > 0 ? `the first is 0, the last ${length - 1}, or -1 from the end` : undefined,
 });
 export const emptySlice = (from: number, to: number, length: number): Problem => ({
   code: 'GAN3006',
@@ -223,7 +258,8 @@ export const uncounted = (what: string): Problem => ({
 });
 export const tooManyIndices = (given: number, shape: Shape): Problem => ({
   code: 'GAN3007',
-  message: `${plural(given, 'index')} for a value of shape ${shown(shape)}`,
+  message: `${given} ${given === 1 ? 'index' : 'indices'} for a value of shape ${shown(shape)}`,
+  help: 'the batch is not indexed; an axis of length 1 is made by `none`',
 });
 export const matmulShapes = (a: Shape, b: Shape): Problem => ({
   code: 'GAN3008',
@@ -234,12 +270,16 @@ export const convShapes = (why: string, x: Shape, w: Shape, help?: string): Prob
   message: `convolution of ${shown(x)} with a kernel ${shown(w)}: ${why}`,
   help,
 });
+function concatHelp(axis: number, shapes: readonly Shape[]): string | undefined {
+  if (shapes.some((shape) => shape.length !== shapes[0].length))
+    return 'bring them to the same axes first: `expand(reshape(c, n, 1, 1), n, height, width)` makes a picture of a vector';
+  const differing = shapes[0].map((_, i) => i).filter((i) => shapes.some((shape) => shape[i] !== shapes[0][i]));
+  return differing.length === 1 && differing[0] !== axis ? `along axis ${differing[0]} they fit: \`concat(..., axis: ${differing[0]})\`` : undefined;
+}
 export const concatShapes = (axis: number, shapes: readonly Shape[]): Problem => ({
   code: 'GAN3010',
   message: `concat along axis ${axis} wants shapes that are equal elsewhere, and these are ${shapes.map(shown).join(', ')}`,
-  help: shapes.some((shape) => shape.length !== shapes[0].length)
-    ? 'bring them to the same axes first: `expand(reshape(c, n, 1, 1), n, height, width)` makes a picture of a vector'
-    : undefined,
+  help: concatHelp(axis, shapes),
 });
 export const resultShape = (net: string, declared: Shape, found: Shape): Problem => ({
   code: 'GAN3011',
@@ -254,8 +294,14 @@ export const variableShape = (name: string, before: Shape, now: Shape): Problem 
 export const initialShape = (name: string, shape: Shape, found: Shape): Problem => ({
   code: 'GAN3013',
   message: `\`${name}\` is ${shown(shape)}, and its first value is ${shown(found)}`,
+  help: 'the first value has that shape, or is one number for all',
 });
-export const nonPositive = (what: string, size: number): Problem => ({ code: 'GAN3014', message: `${what} would have size ${size}` });
+export const nonPositive = (what: string, size: number): Problem => ({
+  code: 'GAN3014',
+  message: `${what} would have size ${size}`,
+  label: 'too small',
+  help: 'sizes are at least 1, paddings at least 0',
+});
 export const graphRule = (message: string): Problem => ({ code: 'GAN3015', message });
 export const paramShape = (net: string, param: string, declared: Shape, found: Shape): Problem => ({
   code: 'GAN3016',
@@ -309,14 +355,14 @@ export const noOwner = (net: string, callers: readonly string[]): Problem => ({
   message: `no player moves net \`${net}\`, which has weights`,
   help:
     callers.length > 0
-      ? `it is reached from ${names(callers)}: say who moves it, such as \`player ${callers[0] === 'game' ? 'G' : callers[0]} = ${callers[0] === 'game' ? 'G' : callers[0]}, ${net}\``
+      ? `it is reached from ${callers.map((caller) => (caller === 'game' ? 'the game' : `\`${caller}\``)).join(', ')}: say who moves it, such as \`player ${callers[0] === 'game' ? 'G' : callers[0]} = ${callers[0] === 'game' ? 'G' : callers[0]}, ${net}\``
       : undefined,
 });
 export const readsNothing = (player: string): Problem => ({
   code: 'GAN4009',
-  message: `the objective of ${player} reads no weight that ${player} moves`,
+  message: `the objective of ${player} has no gradient for any weight that ${player} moves`,
   label: 'nothing to learn here',
-  help: `call a net of ${player} in it`,
+  help: `call a net of ${player} in it; behind \`stop\` or a comparison nothing is learned`,
 });
 export const gradUnreached = (): Problem => ({
   code: 'GAN4010',
@@ -334,7 +380,12 @@ export const unknownSetting = (name: string, known: readonly string[]): Problem 
   message: `\`train\` knows no \`${name}\``,
   help: meant(name, known) ?? `it knows ${names(known)}`,
 });
-export const onlyOnce = (what: string): Problem => ({ code: 'GAN4013', message: `a spec has one \`${what}\``, label: 'second one' });
+export const onlyOnce = (what: string): Problem => ({
+  code: 'GAN4013',
+  message: `a spec has one \`${what}\``,
+  label: 'second one',
+  help: 'put all its lines into one',
+});
 export const unknownType = (name: string, known: readonly string[]): Problem => ({
   code: 'GAN4014',
   message: `there is no field type \`${name}\``,
@@ -367,7 +418,12 @@ export const batchedObjective = (player: string): Problem => ({
   label: 'batched',
   help: 'average over examples: `E[...]`',
 });
-export const unusedBinding = (name: string): Problem => ({ code: 'GAN4024', message: `nothing reads \`${name}\``, label: 'never used' });
+export const unusedBinding = (name: string): Problem => ({
+  code: 'GAN4024',
+  message: `nothing reads \`${name}\``,
+  label: 'never used',
+  help: 'read it in an objective or report, or take it out',
+});
 export const averageDecay = (what: string): Problem => ({
   code: 'GAN4025',
   message: `the decay of an average is a number from 0 to below 1, and this is ${what}`,
@@ -381,6 +437,7 @@ export const updatedTwice = (player: string): Problem => ({
 export const sampleValue = (what: string): Problem => ({
   code: 'GAN4027',
   message: `a sample is a value for each example, or a record of them, and this is ${what}`,
+  help: callIt(what) ?? 'such as `sample digit = G(z)`',
 });
 export const unknownVariant = (name: string, known: readonly string[]): Problem => ({
   code: 'GAN4029',
@@ -398,7 +455,12 @@ export const everyOutside = (): Problem => ({
   label: 'no update here',
   help: 'write it in the game, in a line with `minimizes` or `maximizes`, or in what such a line reads',
 });
-export const settingTwice = (name: string): Problem => ({ code: 'GAN4031', message: `\`train\` says \`${name}\` twice`, label: 'said before' });
+export const settingTwice = (name: string): Problem => ({
+  code: 'GAN4031',
+  message: `\`train\` says \`${name}\` twice`,
+  label: 'said before',
+  help: 'take one of the two out',
+});
 export const phasesTooLong = (phases: number, steps: number): Problem => ({
   code: 'GAN4032',
   message: `the phases have ${phases} steps, and the whole training ${steps}`,

@@ -47,7 +47,7 @@ export function perAxis(e: Elaborator, value: Value, rank: number, span: Span): 
   if (value.kind === 'poison') return undefined;
   const items = value.kind === 'list' ? value.items : new Array<Value>(Math.max(0, rank)).fill(value);
   if (items.length !== rank) {
-    e.fail(span, messages.notASize(`${describe(value)} where ${rank} numbers are wanted`));
+    e.fail(span, messages.notForEachAxis(describe(value), rank));
     return undefined;
   }
   const numbers: number[] = [];
@@ -74,7 +74,7 @@ export function perSide(e: Elaborator, value: Value, n: number, span: Span): [nu
   if (value.kind === 'poison') return undefined;
   const items = value.kind === 'list' ? value.items : new Array<Value>(n).fill(value);
   if (items.length !== n) {
-    e.fail(span, messages.notASize(`${describe(value)} where ${n} numbers are wanted`));
+    e.fail(span, messages.notForEachAxis(describe(value), n));
     return undefined;
   }
   const result: [number, number][] = [];
