@@ -302,7 +302,7 @@ variant other { game { G minimizes E[abs(G(z))] } }`;
   });
   test('a circle of `extends` is an error', () => {
     expect(messages('extends "spec.gan"', { resolve: (path) => ({ name: path, text: 'extends "spec.gan"' }) })).toEqual([
-      '`extends "spec.gan"` goes in a circle',
+      '`extends` goes in a circle: spec.gan extends spec.gan',
     ]);
   });
 });

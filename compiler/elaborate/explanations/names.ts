@@ -184,4 +184,19 @@ export const names: Readonly<Record<string, Explanation>> = {
     wrong: 'hyper width = 16 in [8, true]',
     right: 'hyper width = 16 in [8, 16, 32]\nhyper rate = 1e-4 in log(1e-5, 1e-3)',
   },
+  GAN2043: {
+    about: 'In `set` each argument has its name: it changes a default, wherever that argument stands in a call.',
+    wrong: 'set conv(normal(0, 0.02))\nnet F(x: [3, 8, 8]) { x |> conv(4) }',
+    right: 'set conv(init: normal(0, 0.02))\nnet F(x: [3, 8, 8]) { x |> conv(4) }',
+  },
+  GAN2044: {
+    about: '`set` changes defaults of blocks. Functions such as `sum` have no defaults to change, and the parameters of a net have none at all.',
+    wrong: 'set sum(axis: 0)\nnet F(x: [8]) { sum(x) }',
+    right: 'set linear(init: normal(0, 0.02))\nnet F(x: [8]) { x |> linear(1) }',
+  },
+  GAN2045: {
+    about: 'Sizes of kernels, strides, paddings and the like are one number for all axes of space, or a list with one for each.',
+    wrong: 'net F(x: [3, 8, 8]) { x |> conv(4, kernel: [3, 3, 3]) }',
+    right: 'net F(x: [3, 8, 8]) { x |> conv(4, kernel: [3, 5]) }',
+  },
 };

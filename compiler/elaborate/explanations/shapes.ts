@@ -118,4 +118,9 @@ export const shapes: Readonly<Record<string, Explanation>> = {
     wrong: 'net F(x: [3, 8], i: [2, 4]) { op.gather(x, i, shared: 1) }',
     right: 'net F(x: [3, 8], i: [3, 4]) { op.gather(x, i, shared: 1) }',
   },
+  GAN3022: {
+    about: 'A block asks for one entry for each axis, and the number of axes that it names cannot be one: below 0, or beyond any tensor.',
+    wrong: 'net F(x: [8]) {\n  kernel = per_axis(3, rank(x) - 2)\n  x * kernel[0]\n}',
+    right: 'net F(x: [8]) {\n  kernel = per_axis(3, rank(x))\n  x * kernel[0]\n}',
+  },
 };
