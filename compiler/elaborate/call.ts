@@ -67,7 +67,7 @@ export function callBlock(e: Elaborator, block: BlockValue, args: readonly Argum
   noteLayer(e, frame, args);
   const result = e.within({ frame }, () => run(e, item.body, scope));
   noteOutput(e, frame, result);
-  return finish(e, 'block', item, result);
+  return finish(e, 'block', item, result, span);
 }
 
 /** One call of a net: its own draws, the same weights as every other call. */
@@ -102,12 +102,14 @@ export function callNet(e: Elaborator, net: NetValue, args: readonly ArgumentVal
   });
   noteOutput(e, frame, result);
   e.noted.call(frame, item, result);
-  return finish(e, 'net', item, result);
+  return finish(e, 'net', item, result, span);
 }
 
-function finish(e: Elaborator, kind: string, item: NetItem | BlockItem, result: Value): Value {
-  if (result.kind === 'none') return e.fail(item.name.span, messages.noResult(kind, item.name.text));
-  return result;
+function finish(e: Elaborator, kind: string, item: NetItem | BlockItem, result: Value, call: Span): Value {
+  if (result.kind !== 'none') return result;
+  // A block of the prelude has a result: it hands on what it was given.
+  if (e.preludeSources.has(item.name.span.source)) return e.fail(call, messages.noneHandedOn(item.name.text));
+  return e.fail(item.name.span, messages.noResult(kind, item.name.text));
 }
 
 /** `f(x, channels, kernel: 3)`: the form of a callable, for messages. */

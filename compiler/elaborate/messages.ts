@@ -128,6 +128,12 @@ export const noResult = (kind: string, name: string): Problem => ({
   message: `${kind} \`${name}\` ends without a result`,
   help: 'its last line is its result: end with the value itself, such as `h`',
 });
+export const noneHandedOn = (block: string): Problem => ({
+  code: 'GAN2018',
+  message: `\`${block}\` gives \`none\` here`,
+  label: 'no result',
+  help: 'it was given `none` in the place of a value',
+});
 export const cannotIndex = (what: string): Problem => ({
   code: 'GAN2019',
   message: `${what} cannot be indexed`,
