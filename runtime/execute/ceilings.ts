@@ -1,6 +1,6 @@
 /**
- * What the device can do, sampled between the steps of a profile and timed as its kernels are: by timestamps, a dispatch at a time, the median of the samples. So
- * a kernel's rate is set against rates that met the same machine. `ganc doctor` (device/measure.ts) times many dispatches by the host's clock instead.
+ * What the device can do, sampled between the steps of a profile and timed as its kernels are: by timestamps, a dispatch at a time. So a kernel's rate is set
+ * against rates that met the same machine. `ganc doctor` (device/measure.ts) times many dispatches by the host's clock instead.
  */
 import { gemmKernels } from '../device/measure.js';
 import { GPUBufferUsage, type GpuDevice } from '../device/open.js';
@@ -99,9 +99,13 @@ export class CeilingSampler {
     this.#samples.push({ gemm: gemm.to - gemm.from, dispatch: before.to - before.from, copy: after.to - before.to });
   }
 
-  /** Medians of the samples. */
+  /** What a quarter of the samples reached: others on the machine only add time, and the very best may be of a phase that no kernel met. */
   ceilings(): Ceilings {
-    const of = (name: 'gemm' | 'copy' | 'dispatch'): number => median(this.#samples.map((sample) => sample[name]));
+    const of = (name: 'gemm' | 'copy' | 'dispatch'): number =>
+      quantile(
+        0.25,
+        this.#samples.map((sample) => sample[name]),
+      );
     return {
       gflops: (2 * this.size ** 3) / of('gemm') / 1e6,
       gigabytesPerSecond: (2 * this.to.size) / of('copy') / 1e6,
@@ -119,10 +123,15 @@ function pipeline(device: GPUDevice, label: string, code: string): Promise<GPUCo
   return device.createComputePipelineAsync({ label, layout: 'auto', compute: { module: device.createShaderModule({ label, code }), entryPoint: 'main' } });
 }
 
-/** Of an even number, the mean of the two in the middle; 0 of none. */
-export function median(values: readonly number[]): number {
+/** The value that the share `q` of all is at or below, between two values in proportion; 0 of none. */
+export function quantile(q: number, values: readonly number[]): number {
   if (values.length === 0) return 0;
   const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  const place = q * (sorted.length - 1);
+  const below = Math.floor(place);
+  return sorted[below] + (place - below) * (sorted[Math.ceil(place)] - sorted[below]);
+}
+
+export function median(values: readonly number[]): number {
+  return quantile(0.5, values);
 }

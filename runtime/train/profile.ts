@@ -71,7 +71,7 @@ const TURN = 5;
 /** Not timed: caches fill, and clocks rise. */
 const WARM_UP = 2;
 /** Of the ceilings, between two turns. */
-const SAMPLES = 3;
+const SAMPLES = 5;
 /** Batches of made-up rows. */
 const INVENTED_BATCHES = 4;
 
