@@ -2,9 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { compileRun } from '../../compiler/compile.js';
+import { compileRun, compileSpec } from '../../compiler/compile.js';
 import type { Tensor } from '../../compiler/graph/interpret.js';
-import { interpreter } from './back-end.js';
+import { lower } from '../../compiler/plan/lower.js';
+import { type BackEnd, interpreter } from './back-end.js';
+import { gpuBackEnd } from './gpu.js';
 
 interface Plain {
   readonly shape: number[];
@@ -27,7 +29,7 @@ interface Recurrent {
 const cases: readonly Recurrent[] = JSON.parse(readFileSync(join(import.meta.dirname, 'recurrent', 'cases.json'), 'utf8'));
 const tensor = ({ shape, data }: Plain): Tensor => ({ shape, dtype: 'f32', data: Float64Array.from(data) });
 
-async function run(subject: Recurrent, result: string): Promise<Map<string, Tensor>> {
+async function run(subject: Recurrent, result: string, backEnd: BackEnd = interpreter): Promise<Map<string, Tensor>> {
   const { kind, layers, bidirectional, mask, initial, weights, outputs, cotangents } = subject;
   const features = outputs.h.shape[2];
   const inputs = new Map([['x', tensor(subject.x)]]);
@@ -47,17 +49,17 @@ async function run(subject: Recurrent, result: string): Promise<Map<string, Tens
   else
     for (const { outputs: list } of module.functions)
       for (const { name, node } of list) if (name === 'result') inputs.set(`cotangent.${name}`, zeros(node.shape));
-  return interpreter.run(module, new Map(Object.entries(weights).map(([name, value]) => [`F.${kind}.${name}`, tensor(value)])), inputs);
+  return backEnd.run(module, new Map(Object.entries(weights).map(([name, value]) => [`F.${kind}.${name}`, tensor(value)])), inputs);
 }
 
 function zeros(shape: readonly number[]): Tensor {
   return { shape, dtype: 'f32', data: new Float64Array(shape.reduce((a, b) => a * b, 1)) };
 }
 
-function expectNear(found: Tensor | undefined, { shape, data }: Plain, what: string): void {
+function expectNear(found: Tensor | undefined, { shape, data }: Plain, what: string, most = 1e-6): void {
   expect(found?.shape, what).toEqual(shape);
   data.forEach((value, i) => {
-    expect(Math.abs((found as Tensor).data[i] - value), `${what}[${i}]`).toBeLessThan(1e-6);
+    expect(Math.abs((found as Tensor).data[i] - value), `${what}[${i}]`).toBeLessThan(most);
   });
 }
 
@@ -78,4 +80,34 @@ describe('recurrent layers of PyTorch', () => {
       expectNear((await run(subject, 'last')).get('result'), { shape: [batch, directions * features], data: last }, 'last');
     },
   );
+});
+
+test('on the GPU, padded and in both directions', async () => {
+  const gpu = await gpuBackEnd();
+  try {
+    for (const subject of cases.filter((c) => c.mask && c.kind === 'lstm')) {
+      const found = await run(subject, 'state', gpu);
+      for (const [name, value] of Object.entries(subject.outputs)) expectNear(found.get(name), value, name, 1e-4);
+      expectNear(found.get('grad.x'), subject['grad.x'], 'grad.x', 1e-4);
+      for (const [name, value] of Object.entries(subject.grads)) expectNear(found.get(`grad.F.${subject.kind}.${name}`), value, name, 1e-4);
+    }
+  } finally {
+    gpu.close();
+  }
+});
+
+test.each(['lstm', 'gru', 'rnn'])('%s: a longer text has no further kernels', (kind) => {
+  const kernels = (words: number): number => {
+    const text = `
+noise z: normal[${words}, 6]
+noise m: normal[${words}]
+net G(z, m) { z |> ${kind}(16, mask: m > 0, result: "last") }
+game { G minimizes E[G(z, m)^2] }
+train { batch 8 steps 2
+  G with sgd() }`;
+    const { module, diagnostics } = compileSpec({ name: 'text.gan', text });
+    expect(diagnostics.map((d) => d.message)).toEqual([]);
+    return lower(module as NonNullable<typeof module>).kernels.length;
+  };
+  expect(kernels(10)).toBeLessThanOrEqual(kernels(6) + 2);
 });
