@@ -26,6 +26,17 @@ test('--format json is a list that a program reads', async () => {
   expect((await ganc(['check', 'specs/mnist-mlp.gan', '--format', 'json'])).stdout.trim()).toBe('[]');
 });
 
+test('a warning is shown, and is no failure', async () => {
+  const warned = join(root, 'test', 'errors', 'fake-range.gan');
+  const list = JSON.parse((await ganc(['check', warned, '--format', 'json'])).stdout);
+  expect(list).toMatchObject([{ severity: 'warning', code: 'GAN4070', line: 8 }]);
+  const plain = await ganc(['check', warned, '--format', 'plain']);
+  expect(plain.code).toBe(0);
+  expect(plain.stdout).toMatch(/fake-range\.gan:8:\d+: warning GAN4070: /);
+  expect(plain.stderr).toContain('ok ');
+  expect((await ganc(['check', warned, '--quiet'])).stdout).toBe('');
+});
+
 test('stdin', async () => {
   const result = await ganc(['check', '-', '--format', 'plain'], { input: 'net G(z) { z |> \n' });
   expect(result.code).toBe(1);
