@@ -20,9 +20,12 @@ test('distinct kernels of every spec', () => {
     });
   expect(counts).toMatchInlineSnapshot(`
     [
-      "dcgan.gan 84",
-      "mnist-mlp.gan 33",
+      "acgan.gan 185",
+      "dcgan.gan 149",
+      "lsgan.gan 168",
+      "mnist-mlp.gan 102",
       "ring.gan 48",
+      "wgan-gp.gan 145",
     ]
   `);
 });
