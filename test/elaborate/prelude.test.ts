@@ -376,6 +376,32 @@ function result(lines: string, x: Numbers, shape: Numbers, options: { batch?: nu
 const output = (...args: Parameters<typeof result>): Numbers => [...result(...args).read().data];
 
 describe('is what its formula says', () => {
+  test('maxout, and a gumbel_softmax that is hard', () => {
+    expect(output('  maxout(x)', [1, 5, -2, -3], [4])).toEqual([5, -2]);
+    const drawn = output('  gumbel_softmax(x, hard: true)', [0.1, 0.2, 0.3], [3]);
+    expect([...drawn].sort()).toEqual([0, 0, 1]);
+    expect(output('  gumbel_softmax(x, temperature: 0.5)', [0.1, 0.2, 0.3], [3]).reduce((a, b) => a + b)).toBeCloseTo(1, 9);
+  });
+
+  test('noise_injection begins as the identity', () => {
+    expect(output('  noise_injection(x)', [1, 2, 3, 4], [1, 2, 2])).toEqual([1, 2, 3, 4]);
+  });
+
+  test('kl_normal is 0 for the standard normal, and gaussian_nll the density without its constant', () => {
+    expect(output('  kl_normal(x, 0)', [0, 0, 0], [3])[0]).toBeCloseTo(0, 12);
+    expect(output('  kl_normal(x, 2)', [1], [1])[0]).toBeCloseTo(0.5 * (1 + Math.exp(2) - 3), 9);
+    expect(output('  gaussian_nll(x, 1, 4)', [3], [1])[0]).toBeCloseTo(0.5 * (Math.log(4) + 1), 9);
+  });
+
+  test('a channel is dropped whole, and in the mean nothing is lost', () => {
+    const { read } = result('  channel_dropout(x, p: 0.25)', new Array(400).fill(1), [100, 4], { training: true });
+    const y = read().data;
+    const channels = Array.from({ length: 100 }, (_, c) => [...y.slice(4 * c, 4 * c + 4)]);
+    for (const channel of channels) expect(new Set(channel).size).toBe(1);
+    expect(new Set(channels.map((c) => c[0].toFixed(6)))).toEqual(new Set(['0.000000', '1.333333']));
+    expect(channels.filter((c) => c[0] === 0).length).toBeGreaterThan(10);
+  });
+
   test('orthogonal', () => {
     for (const [rows, columns] of [
       [3, 8],
