@@ -91,31 +91,22 @@ function averaged(line: UpdateLine, updates: readonly UpdateLine[]): UpdateLine 
   return { ...line, average: line.average ?? updates.find((u) => u.player === line.player)?.average };
 }
 
-function addUpdate(e: Elaborator, updates: UpdateLine[], line: UpdateLine | undefined): void {
-  if (!line) return;
+function addUpdate(e: Elaborator, updates: UpdateLine[], line: UpdateLine): void {
   if (updates.some((u) => u.player === line.player)) e.fail(line.span, messages.updatedTwice(line.player));
   else updates.push(line);
 }
 
-function readUpdate(e: Elaborator, line: Extract<TrainLine, { kind: 'update' }>): UpdateLine | undefined {
+/** A wrong option is told, and then left out: the player still has its line. */
+function readUpdate(e: Elaborator, line: Extract<TrainLine, { kind: 'update' }>): UpdateLine {
   let times = 1;
   let average: number | undefined;
   for (const option of line.options) {
     const value = evaluate(e, option.value, e.scope);
-    if (option.name.text === 'times') {
-      const n = sizeOf(e, value, option.value.span);
-      if (n === undefined) return undefined;
-      times = n;
-    } else if (option.name.text === 'average') {
-      if (value.kind !== 'number' || value.value < 0 || value.value >= 1) {
-        e.fail(option.value.span, messages.averageDecay(describe(value)));
-        return undefined;
-      }
-      average = value.value;
-    } else {
-      e.fail(option.name.span, messages.unknownSetting(option.name.text, options));
-      return undefined;
-    }
+    if (option.name.text === 'times') times = sizeOf(e, value, option.value.span) ?? 1;
+    else if (option.name.text === 'average') {
+      if (value.kind === 'number' && value.value >= 0 && value.value < 1) average = value.value;
+      else if (value.kind !== 'poison') e.fail(option.value.span, messages.averageDecay(describe(value)));
+    } else e.fail(option.name.span, messages.unknownSetting(option.name.text, options));
   }
   return { player: line.player.text, span: line.player.span, optimizer: line.optimizer, times, average };
 }

@@ -155,6 +155,8 @@ export class Training {
       new Set(this.items.nets.keys()),
       e.callers,
     );
+    // Nets of a player that is itself in doubt would be told a second time.
+    if (e.diagnostics.failed) return;
     for (const net of withWeights) {
       if (!owner.has(net) && net !== 'game') {
         const judge = this.items.judges.find((j) => j.name.text === net);

@@ -184,6 +184,10 @@ describe('phases', () => {
     expect(train(`phase warm steps 2 { batch 3 }\n ${lines}`)).toEqual([expect.stringMatching(/^GAN4034 /)]);
     expect(train(`phase a steps 2 { D with sgd(lr: 0.1) }\n phase a steps 2 { D with sgd(lr: 0.1) }\n ${lines}`)).toEqual([expect.stringMatching(/^GAN2017 /)]);
     expect(train(`phase warm steps 2 { E with sgd(lr: 0.1) }\n ${lines}`)).toEqual([expect.stringMatching(/^GAN4002 /)]);
+    expect(train('D with sgd(lr: 0.1), average 2\n G with sgd(lr: 0.1), tmes 2')).toEqual([
+      expect.stringMatching(/^GAN4025 /),
+      expect.stringMatching(/^GAN4012 /),
+    ]);
     expect(train(`batch 3\n ${lines}`)).toEqual([expect.stringMatching(/^GAN4031 /)]);
   });
 });
