@@ -4,6 +4,7 @@ import { conv } from '../kernels/conv.js';
 import { generateElementwise } from '../kernels/elementwise.js';
 import { matmul } from '../kernels/gemm.js';
 import { type FieldLayout, type GeneratedKernel, type Group, MAX_STORAGE_BINDINGS, type Resource, ROWS_AT, type Site } from '../kernels/kernel.js';
+import { overMergedAxes } from '../kernels/merge-axes.js';
 import { generateReduce } from '../kernels/reduce.js';
 import type { Command, Entry, EntryInput, ProgramKernel } from '../program/types.js';
 import type { Fused } from '../rewrite/fuse.js';
@@ -42,9 +43,9 @@ export interface PlannedEntry {
 function generate(group: Group, site: Site): GeneratedKernel {
   switch (group.kind) {
     case 'elementwise':
-      return generateElementwise(group, site);
+      return overMergedAxes(group, site, generateElementwise);
     case 'reduce':
-      return generateReduce(group, site);
+      return overMergedAxes(group, site, generateReduce);
     case 'matmul':
       return matmul(group, site);
     case 'conv':
