@@ -53,6 +53,14 @@ describe('elementwise kernels over merged axes', () => {
     for (const kernel of texts) expect(kernel.variants.map((v) => v.wgsl)).toEqual(texts[0].variants.map((v) => v.wgsl));
   });
 
+  it('long rows go a thread each on software GPUs, others in turns; both also one by one', () => {
+    const variants = (shape: Shape): string[] => names(elementwise(norm(shape), plainSite(norm(shape))));
+    expect(variants([13, 17, 7, 7])).toEqual(['single', 'single_along8']);
+    expect(variants([13, 17, 6, 6])).toEqual(['rows', 'rows_along8']);
+    expect(variants([13, 17, 3, 3])).toEqual(['single', 'single_lanes8']);
+    expect(variants([2, 3, 6, 6])).toEqual(['rows', 'rows_lanes8']);
+  });
+
   it('results and operands that are one value over merged axes', async () => {
     const b = new Builder();
     const x = b.input('x', [5, 3, 7, 7], 'f32');

@@ -20,12 +20,12 @@ test('distinct kernels of every spec', () => {
     });
   expect(counts).toMatchInlineSnapshot(`
     [
-      "acgan.gan 178",
-      "dcgan.gan 142",
-      "lsgan.gan 160",
-      "mnist-mlp.gan 98",
+      "acgan.gan 179",
+      "dcgan.gan 143",
+      "lsgan.gan 161",
+      "mnist-mlp.gan 99",
       "ring.gan 47",
-      "wgan-gp.gan 139",
+      "wgan-gp.gan 140",
     ]
   `);
 });
