@@ -1,5 +1,5 @@
 /**
- * Sums and maxima in a fixed order: the same bits at each run. One thread a result, or 64 threads a result where there are few results;
+ * Sums and maxima in a fixed order: the same bits at each run. One thread a result, or a team of threads where there are few results;
  * longer sums are split before (rewrite/split.ts). Fours along the last axis wherever that is whole: as four partial sums where it is summed,
  * as four results where it is kept.
  */
@@ -14,6 +14,8 @@ import { innerNodes, kernelName, operationCount } from './naming.js';
 const WORKGROUP = 64;
 /** Threads that join first, in the second stage of a team's sum. */
 const STAGE = 8;
+/** Threads of a team on software GPUs with vectors of 8. */
+const SOFTWARE_LANES = 8;
 /** Fewer results than this, of sums at least so long, are done by a workgroup each, if neighbouring threads then read neighbouring elements. */
 const TEAM_RESULTS = 1024;
 const TEAM_LENGTH = 256;
@@ -27,7 +29,8 @@ interface Shape {
   readonly input: Node;
   readonly axes: readonly number[];
   readonly lanes: Lanes;
-  readonly team: boolean;
+  /** Threads that share the sum of one result. */
+  readonly team: number;
   readonly results: number;
   readonly length: number;
 }
@@ -57,7 +60,7 @@ function shapeOf(group: Group, vectors: boolean): Shape {
     if (axes.includes(laneAxis(input))) lanes = 'partial';
     else if (!team && group.outputs.every(lanesWhole)) lanes = 'results';
   }
-  return { input, axes, lanes, team, results, length };
+  return { input, axes, lanes, team: team ? WORKGROUP : 1, results, length };
 }
 
 /** Neighbouring summed axes, joined: one loop each. */
@@ -90,6 +93,19 @@ function collapse(e: Emitter, anchor: Node, name: string): string {
   return e.let(join(anchor, `(${join(anchor, `${name}.x`, `${name}.y`)})`, `(${join(anchor, `${name}.z`, `${name}.w`)})`));
 }
 
+/**
+ * The loops over the runs, and which of them a team shares: the innermost if that has work for all (neighbours in the team then read neighbours in memory), for
+ * the few threads of a software GPU the outermost, else all as one, at the price of divisions.
+ */
+function shareOf(shape: Shape, runs: readonly number[][], step: number): { readonly loops: readonly number[][]; readonly shared: number } {
+  if (shape.team === 1) return { loops: runs, shared: -1 };
+  const count = (run: readonly number[] = []): number => run.reduce((product, axis) => product * shape.input.shape[axis], 1);
+  const outer = count(runs[0]);
+  if (shape.team === SOFTWARE_LANES && runs.length > 1 && (outer % SOFTWARE_LANES === 0 || outer >= 4 * SOFTWARE_LANES)) return { loops: runs, shared: 0 };
+  if (count(runs[runs.length - 1]) < shape.team * step) return { loops: [runs.flat()], shared: 0 };
+  return { loops: runs, shared: runs.length - 1 };
+}
+
 /** Adds all that the coordinates of the summed axes reach to one accumulator an anchor. */
 function accumulate(e: Emitter, group: Group, shape: Shape, coords: readonly string[]): string[] {
   const { input, lanes } = shape;
@@ -114,18 +130,16 @@ function accumulate(e: Emitter, group: Group, shape: Shape, coords: readonly str
   };
   const lengthOf = (run: readonly number[]): string => e.product(run.map((axis) => e.axis(input, axis))).text;
   const step = lanes === 'partial' ? 4 : 1;
-  // A team shares the innermost loop if that has work for all, else all loops as one, at the price of divisions.
-  const innermost = runs[runs.length - 1] ?? [];
-  const own = shape.team && innermost.reduce((product, axis) => product * input.shape[axis], 1) < WORKGROUP * step;
-  const loops = own ? [runs.flat()] : runs;
+  const { loops, shared } = shareOf(shape, runs, step);
   const nest = (depth: number): void => {
     if (depth === loops.length) {
       term();
       return;
     }
     const last = depth === loops.length - 1;
-    const first = last && shape.team ? e.let(step === 1 ? 'local' : `local * ${step}u`) : ZERO;
-    const stride = last ? (shape.team ? WORKGROUP * step : step) : 1;
+    const width = last ? step : 1;
+    const own = depth === shared;
+    const first = own ? e.let(width === 1 ? 'local' : `local * ${width}u`) : ZERO;
     e.loop(
       lengthOf(loops[depth]),
       (index) => {
@@ -133,7 +147,7 @@ function accumulate(e: Emitter, group: Group, shape: Shape, coords: readonly str
         nest(depth + 1);
       },
       first,
-      `${stride}u`,
+      `${own ? shape.team * width : width}u`,
     );
   };
   nest(0);
@@ -170,7 +184,7 @@ function teamBody(e: Emitter, group: Group, shape: Shape): number {
   const coords = e.coords(anchors[0], e.workgroupIndex());
   const sums = accumulate(e, group, shape, spread(shape, coords));
   const shared = anchors.map((anchor, i) => {
-    const memory = e.shared(`array<${anchor.dtype}, ${WORKGROUP}>`);
+    const memory = e.shared(`array<${anchor.dtype}, ${shape.team}>`);
     e.line(`${memory}[local] = ${shape.lanes === 'partial' ? collapse(e, anchor, sums[i]) : sums[i]};`);
     return memory;
   });
@@ -180,12 +194,14 @@ function teamBody(e: Emitter, group: Group, shape: Shape): number {
     return total;
   };
   e.line('workgroupBarrier();');
-  e.if(`local < ${STAGE}u`, () => {
-    anchors.forEach((anchor, i) => {
-      e.line(`${shared[i]}[local] = ${joinRange(anchor, shared[i], 'local', `${STAGE}u`, WORKGROUP / STAGE)};`);
+  if (shape.team > STAGE) {
+    e.if(`local < ${STAGE}u`, () => {
+      anchors.forEach((anchor, i) => {
+        e.line(`${shared[i]}[local] = ${joinRange(anchor, shared[i], 'local', `${STAGE}u`, shape.team / STAGE)};`);
+      });
     });
-  });
-  e.line('workgroupBarrier();');
+    e.line('workgroupBarrier();');
+  }
   e.if('local == 0u', () => {
     anchors.forEach((anchor, i) => {
       e.define(anchor, coords, e.let(joinRange(anchor, shared[i], '0u', '1u', STAGE)));
@@ -195,15 +211,28 @@ function teamBody(e: Emitter, group: Group, shape: Shape): number {
   return shape.results;
 }
 
+/** The variants of a sum by teams: for software GPUs one of few threads, whose barriers cost little, each with much to add. */
+function addTeams(kernel: KernelBuilder, shape: Shape): void {
+  for (const team of [WORKGROUP, SOFTWARE_LANES]) {
+    const e = kernel.emitter();
+    const workgroups = grid(teamBody(e, kernel.group, { ...shape, team }));
+    const portable = { name: `team_${shape.lanes}`, workgroupSize: [team, 1, 1] as const, workgroups };
+    e.finish(team === WORKGROUP ? portable : { ...portable, name: `${portable.name}${team}`, requires: { subgroupSize: team } });
+  }
+}
+
 export function generateReduce(group: Group, site: Site): GeneratedKernel {
   const attempt = (vectors: boolean): GeneratedKernel | undefined => {
     const kernel = new KernelBuilder(group, site);
     const shape = shapeOf(group, vectors);
-    const e = kernel.emitter();
     const inner = innerNodes(group, site);
     kernel.describe(kernelName('reduce', inner), operationCount(inner));
-    const workgroups = shape.team ? teamBody(e, group, shape) : threadBody(e, group, shape);
-    e.finish({ name: shape.team ? `team_${shape.lanes}` : shape.lanes, workgroupSize: [WORKGROUP, 1, 1], workgroups: grid(workgroups) });
+    if (shape.team > 1) addTeams(kernel, shape);
+    else {
+      const e = kernel.emitter();
+      const workgroups = threadBody(e, group, shape);
+      e.finish({ name: shape.lanes, workgroupSize: [WORKGROUP, 1, 1], workgroups: grid(workgroups) });
+    }
     return kernel.slots.length > MAX_STORAGE_BINDINGS && vectors ? undefined : kernel.finish();
   };
   try {
