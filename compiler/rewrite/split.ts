@@ -6,6 +6,7 @@ import type { Builder } from '../graph/builder.js';
 import { type GraphFunction, type Node, size } from '../graph/node.js';
 import { sumsLanes } from '../kernels/reduce.js';
 import { remake } from './remake.js';
+import { tapProducts } from './tap-products.js';
 
 /** From so many results on, one pass keeps a GPU busy: of sums along the last axis (by teams of threads), and of others (by one thread a result). */
 const ENOUGH_ROWS = 256;
@@ -31,7 +32,7 @@ export function split(fn: GraphFunction): GraphFunction {
       case 'matmul':
         return splitMatmul(builder, inputs[0], inputs[1]);
       case 'conv':
-        return splitConv(builder, node, inputs[0], inputs[1]);
+        return splitConv(builder, node, inputs[0], inputs[1]) ?? tapProducts(builder, node.operation, inputs[0], inputs[1]);
       default:
         return undefined;
     }

@@ -20,11 +20,12 @@ test('distinct kernels of every spec', () => {
     });
   expect(counts).toMatchInlineSnapshot(`
     [
-      "acgan.gan 179",
-      "dcgan.gan 143",
-      "lsgan.gan 164",
+      "acgan.gan 180",
+      "dcgan.gan 144",
+      "lsgan.gan 165",
       "mnist-mlp.gan 99",
       "ring.gan 47",
+      "sngan.gan 173",
       "wgan-gp.gan 140",
     ]
   `);
