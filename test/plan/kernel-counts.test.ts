@@ -22,6 +22,7 @@ test('distinct kernels of every spec', () => {
     [
       "acgan.gan 180",
       "dcgan.gan 144",
+      "infogan.gan 189",
       "lsgan.gan 165",
       "mnist-mlp.gan 99",
       "ring.gan 47",
