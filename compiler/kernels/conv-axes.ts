@@ -56,7 +56,7 @@ export function axisNames(e: Emitter, p: Problem, i: number, phase: string | und
 }
 
 /** Coordinates of a column: batch, then positions within the phase. */
-export function columnCoordinates(e: Emitter, column: string, axes: readonly AxisNames[]): string[] {
+export function columnCoordinates(e: Emitter, column: string, axes: readonly Pick<AxisNames, 'positions'>[]): string[] {
   const names: string[] = [];
   let rest = column;
   for (let i = axes.length - 1; i >= 0; i--) {

@@ -3,21 +3,31 @@
  * taps, gathered by index arithmetic. One generator serves the forward pass, the data gradient (input dilation, split by phase: see conv-index) and the weight
  * gradient (channels and batch exchanged by the strides of the operands).
  */
+import type { Node } from '../graph/node.js';
 import { type AxisNames, axisNames, columnCoordinates, length, nextColumn } from './conv-axes.js';
 import { convTerms } from './conv-index.js';
 import { convProblem, type Problem } from './conv-problem.js';
 import type { Emitter } from './emitter.js';
 import { addVariants, DEPTH, declareSums, describe, type Launch, laneRow, multiply, openTile, range, rowGroups, sink, withFallback } from './gemm-tile.js';
 import { type GeneratedKernel, type Group, KernelBuilder, type Site } from './kernel.js';
+import { overMergedPositions } from './merge-axes.js';
 
 /** One convolution and its epilogue. Throws where an operand is no affine view of a stored value: fusion leaves only such. */
 export function conv(group: Group, site: Site): GeneratedKernel {
-  return withFallback((vectors) => build(group, site, vectors));
+  const generate = (over: Group, at: Site, anchor: Node): GeneratedKernel => withFallback((vectors) => build(over, at, anchor, vectors));
+  const [anchor] = group.anchors;
+  const { swapped, axes } = convProblem(anchor, site);
+  // Columns in order are positions in order.
+  const inOrder = !swapped && axes.every((axis) => axis.phases === 1);
+  const positions = axes.reduce((product, axis) => product * axis.size, 1);
+  const gains = inOrder && axes[axes.length - 1].size % 4 !== 0 && positions % 4 === 0;
+  return (gains ? overMergedPositions(group, site, generate) : undefined) ?? generate(group, site, anchor);
 }
 
-function build(group: Group, site: Site, vectors: boolean): KernelBuilder {
+/** `anchor`: the convolution; the group's may be the same, counted over positions. */
+function build(group: Group, site: Site, anchor: Node, vectors: boolean): KernelBuilder {
   const kernel = new KernelBuilder(group, site);
-  const p = convProblem(group.anchors[0], site);
+  const p = convProblem(anchor, site);
   addVariants(kernel, p.rows, (e, launch) => write(e, launch, p, vectors));
   const phased = p.axes.some((axis) => axis.inputDilation > 1) ? '_phases' : '';
   const flops = 2 * p.batch * p.groups * p.rows * p.channels * convTerms(p.axes);
@@ -58,6 +68,10 @@ function write(e: Emitter, launch: Launch, p: Problem, vectors: boolean): readon
 
   /** Coordinates of an element of the result, by its column and row. */
   const place = (column: string): ((row: string) => string[]) => {
+    if (e.domain !== p.anchor) {
+      const [image, position] = columnCoordinates(e, column, [{ positions: e.axis(e.domain, 3).text }]);
+      return (row) => [image, group, row, position];
+    }
     const [image, ...positions] = columnCoordinates(e, column, axes);
     const space = positions.map((position, i) => {
       const size = e.axis(p.anchor, 3 + i).text;
@@ -68,7 +82,7 @@ function write(e: Emitter, launch: Launch, p: Problem, vectors: boolean): readon
     return (row) => (p.swapped ? [row, group, image, ...space] : [image, group, row, ...space]);
   };
   const quads = vectors && !p.swapped && p.axes[p.axes.length - 1].phases === 1;
-  sink(e, launch.tile, p.anchor, { rowCount, columnCount, place, quads });
+  sink(e, launch.tile, e.domain, { rowCount, columnCount, place, quads });
   return workgroups;
 }
 

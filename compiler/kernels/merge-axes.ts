@@ -170,6 +170,34 @@ class Merging {
     return this.made.get(node) as Node;
   }
 
+  /**
+   * A convolution over operands as they are, and the node that its results are counted in: that of [N, G, O, positions]. `undefined` where the other values of the
+   * kernel are read from an operand's memory too, which would be bound twice.
+   */
+  convolution(node: Node): { readonly node: Node; readonly counted: Node } | undefined {
+    const operands = node.inputs.map((input) => this.view(input));
+    const read = [...this.leaves].map(([, value]) => value);
+    if (new Set(read).size < read.length) return undefined;
+    const { builder } = this;
+    const shape = [...node.shape.slice(0, 3), size(node.shape.slice(3))];
+    const counted: Node = { ...builder.input('result', shape, node.dtype), operation: node.operation, inputs: operands };
+    this.made.set(node, builder.reshape(counted, this.shapeOf(node)));
+    return { node: builder.make(node.operation, operands), counted };
+  }
+
+  /** An operand's index maps over memory, as they are. */
+  private view(node: Node): Node {
+    if (!this.original.stored(node))
+      return this.builder.make(
+        node.operation,
+        node.inputs.map((input) => this.view(input)),
+        { shape: node.shape, dtype: node.dtype },
+      );
+    const leaf = this.builder.input(`operand ${node.id}`, node.shape, node.dtype);
+    this.leaves.set(leaf, node);
+    return leaf;
+  }
+
   /** A node of its own for each result, though another value or result may be the same over merged axes. */
   result(node: Node): Node {
     let made = this.of(node);
@@ -295,5 +323,32 @@ export function overMergedAxes(group: Group, site: Site, generate: (group: Group
   for (const node of nodes) merging.add(node);
   const outputs = group.outputs.map((node) => merging.result(node));
   const kernel = generate({ kind: group.kind, anchors: group.anchors.map((node) => merging.of(node)), outputs }, merging.site);
+  return { ...kernel, bindings: kernel.bindings.map(({ resource, access }) => ({ resource: merging.restore(resource), access })) };
+}
+
+/**
+ * The kernel that `generate` makes of a convolution whose spatial axes are one in all that follows it: its positions, four of which are neighbours in memory more
+ * often. `generate` gets the group, whose anchor is counted [N, G, O, positions], and the convolution itself. `undefined` where what follows tells the axes apart.
+ */
+export function overMergedPositions(
+  group: Group,
+  site: Site,
+  generate: (group: Group, site: Site, convolution: Node) => GeneratedKernel,
+): GeneratedKernel | undefined {
+  const [anchor] = group.anchors;
+  const given = (node: Node): boolean => node === anchor || site.stored(node);
+  const nodes = topological([anchor, ...group.outputs], { has: given });
+  const boundaries = boundariesOf(nodes, group, given);
+  const inside = (axis: number): number => size(anchor.shape.slice(axis));
+  for (const axis of [1, 2, 3]) boundaries?.keep(anchor, inside(axis));
+  const apart = (axis: number): boolean => boundaries?.isKept(anchor, inside(axis)) === true && inside(axis) !== 1 && inside(axis) !== inside(3);
+  if (boundaries === undefined || anchor.shape.some((_, axis) => axis > 3 && apart(axis))) return undefined;
+  const merging = new Merging(boundaries, site);
+  for (const node of nodes) if (site.stored(node)) merging.add(node);
+  const made = merging.convolution(anchor);
+  if (made === undefined) return undefined;
+  for (const node of nodes) if (!given(node)) merging.add(node);
+  const outputs = group.outputs.map((node) => merging.result(node));
+  const kernel = generate({ kind: group.kind, anchors: [made.counted], outputs }, merging.site, made.node);
   return { ...kernel, bindings: kernel.bindings.map(({ resource, access }) => ({ resource: merging.restore(resource), access })) };
 }

@@ -1,10 +1,10 @@
-import { afterAll, describe, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { Builder } from '../../compiler/graph/builder.js';
 import { derivative } from '../../compiler/graph/derivative.js';
 import { type ConvAttrs, type Node, size, topological } from '../../compiler/graph/node.js';
 import { conv } from '../../compiler/kernels/conv.js';
 import type { Group } from '../../compiler/kernels/kernel.js';
-import { check, device } from './contraction.js';
+import { check, device, plainSite } from './contraction.js';
 
 afterAll(async () => (await device()).close());
 
@@ -88,5 +88,35 @@ describe('convolution', () => {
       const flat = b.reshape(b.binary('max', sum, b.scale(sum, 0.2)), [3, 12 * size * size]);
       await check('epilogue', { kind: 'conv', anchors: [anchor], outputs: [flat, sum] }, conv, terms(anchor));
     }
+  });
+
+  it('positions as one axis: by four where no row is; not where rows or columns are told apart, or an operand is read again', async () => {
+    const behind = async (label: string, place: readonly number[], more: (b: Builder, y: Node) => Node, groups = 1): Promise<Group> => {
+      const b = new Builder();
+      const anchor = plain(b, [3, groups, 5, ...place], [groups, 7, 5, ...place.map(() => 3)], { padding: 1, size: place });
+      const y = b.binary('add', anchor, b.broadcastTo(b.input('bias', [7, ...place.map(() => 1)], 'f32'), anchor.shape));
+      const group: Group = { kind: 'conv', anchors: [anchor], outputs: [more(b, y), b.reshape(y, [3, groups * 7, ...place])] };
+      await check(label, group, conv, terms(anchor));
+      return group;
+    };
+    const quads = (group: Group): boolean => /array<vec4<f32>>/.test(conv(group, plainSite(group)).variants[0].wgsl);
+    const tanh = (b: Builder, y: Node): Node => b.unary('tanh', y);
+    expect(quads(await behind('6 x 10', [6, 10], tanh))).toBe(true);
+    expect(quads(await behind('5 x 7', [5, 7], tanh))).toBe(false);
+    expect(quads(await behind('groups', [6, 2], tanh, 2))).toBe(true);
+    expect(quads(await behind('2 x 3 x 6', [2, 3, 6], tanh))).toBe(true);
+    expect(quads(await behind('a row', [1, 12], tanh))).toBe(true);
+    expect(quads(await behind('by rows', [6, 10], (b, y) => b.binary('mul', y, b.broadcastTo(b.input('row', [6, 1], 'f32'), y.shape))))).toBe(false);
+    const again = new Builder();
+    const anchor = plain(again, [3, 1, 7, 6, 10], [1, 7, 7, 3, 3], { padding: 1, size: [6, 10] });
+    await check('again', { kind: 'conv', anchors: [anchor], outputs: [again.binary('add', anchor, anchor.inputs[0])] }, conv, terms(anchor));
+  });
+
+  it('positions as one axis, in place of what it is added to', async () => {
+    const b = new Builder();
+    const anchor = plain(b, [3, 1, 5, 6, 10], [1, 7, 5, 3, 3], { padding: 1, size: [6, 10] });
+    const old = b.input('old', anchor.shape, 'f32');
+    const sum = b.binary('add', anchor, old);
+    await check('in place', { kind: 'conv', anchors: [anchor], outputs: [sum] }, conv, terms(anchor), new Map([[sum, old]]));
   });
 });
