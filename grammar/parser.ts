@@ -16,9 +16,9 @@ import { checkItems } from './toplevel.js';
 
 let parser: SpecParser | undefined;
 
-/** Reads a text. Always gives a tree: what could not be read is left out or `broken`, and every mistake is in `diagnostics`. */
-export function parse(source: Source, diagnostics: Diagnostics): Spec {
-  return read(source, diagnostics, (p) => p.spec(), checkItems);
+/** Reads a text, or a part of it. Always gives a tree: what could not be read is left out or `broken`, and every mistake is in `diagnostics`. */
+export function parse(source: Source, diagnostics: Diagnostics, part?: { readonly start: number; readonly end: number }): Spec {
+  return read(source, diagnostics, (p) => p.spec(), checkItems, part);
 }
 
 /** Reads one expression, as in `--set width=8`. */
@@ -31,10 +31,16 @@ export function parseExpression(source: Source, diagnostics: Diagnostics): Expr 
   );
 }
 
-function read<T>(source: Source, diagnostics: Diagnostics, rule: (parser: SpecParser) => T, check: typeof checkItems): T {
+function read<T>(
+  source: Source,
+  diagnostics: Diagnostics,
+  rule: (parser: SpecParser) => T,
+  check: typeof checkItems,
+  part = { start: 0, end: source.text.length },
+): T {
   parser ??= new SpecParser();
   const found = new Diagnostics();
-  const { tokens, comments, strays } = tokenize(source.text);
+  const { tokens, comments, strays } = tokenize(source.text.slice(part.start, part.end), part.start);
   for (const { start, end } of strays) report(found, messages.strayCharacter, { source, start, end }, [visible(source.text.slice(start, end))]);
   const bracketed = pairBrackets(mend(tokens, source, found), source, found);
   const loose = found.list.some((d) => d.code === messages.strayCloser.code);

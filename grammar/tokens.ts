@@ -203,16 +203,21 @@ export interface Lexed {
   strays: { start: number; end: number }[];
 }
 
-/** Cuts a text into tokens; positions are offsets only. */
-export function tokenize(text: string): Lexed {
+/** Cuts a text into tokens; positions are offsets only, counted from `start`. */
+export function tokenize(text: string, start = 0): Lexed {
   lexer ??= makeLexer();
   const result = lexer.tokenize(text);
-  // Chevrotain leaves the ends out when it tracks offsets only.
-  for (const token of result.tokens) token.endOffset = token.startOffset + token.image.length - 1;
+  const comments: IToken[] = result.groups.comments ?? [];
+  for (const token of result.tokens) {
+    token.startOffset += start;
+    // Chevrotain leaves the ends out when it tracks offsets only.
+    token.endOffset = token.startOffset + token.image.length - 1;
+  }
+  for (const comment of comments) comment.startOffset += start;
   return {
     tokens: result.tokens,
-    comments: result.groups.comments ?? [],
-    strays: result.errors.map((e) => ({ start: e.offset, end: e.offset + e.length })),
+    comments,
+    strays: result.errors.map((e) => ({ start: start + e.offset, end: start + e.offset + e.length })),
   };
 }
 

@@ -2,6 +2,8 @@
 import type { BinaryOp } from '../../grammar/ast.js';
 import type { Span } from '../../grammar/source.js';
 import type { BinaryName, DType, Node, Shape, UnaryName } from '../graph/node.js';
+import { sameShape } from '../graph/primitive.js';
+import { constantOf } from '../rewrite/match.js';
 import type { Elaborator } from './elaborator.js';
 import * as messages from './messages.js';
 import { isListLength } from './sizes.js';
@@ -23,6 +25,10 @@ export function broadcastShapes(a: Shape, b: Shape): Shape | undefined {
 /** The node of a value at a logical shape that its own broadcasts to; batched as asked. */
 export function expand(e: Elaborator, value: TensorValue, shape: Shape, batched: boolean): Node {
   const own = logicalShape(value);
+  const constant = constantOf(e.builder, value.node);
+  if (constant !== undefined)
+    return e.builder.constant(constant, batched ? [value.batched ? value.node.shape[0] : e.evaluation.batch, ...shape] : shape, value.node.dtype);
+  if (batched === value.batched && sameShape(own, shape)) return value.node;
   const padded = [...new Array<number>(shape.length - own.length).fill(1), ...own];
   if (!batched) return e.builder.broadcastTo(e.builder.reshape(value.node, padded), shape);
   const rows = value.batched ? value.node.shape[0] : 1;

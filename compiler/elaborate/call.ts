@@ -7,6 +7,7 @@ import type { Elaborator } from './elaborator.js';
 import { evaluate, run } from './evaluate.js';
 import { noteFunction, noteLayer, noteOutput, traced } from './layers.js';
 import * as messages from './messages.js';
+import { remembered } from './remembered.js';
 import { type Frame, numbered, Scope } from './scope.js';
 import { typeOfExpr, typeOfResult } from './types.js';
 import { type ArgumentValue, type BlockValue, type CallableValue, describe, logicalShape, type NetValue, POISON, tensor, type Value } from './values.js';
@@ -91,6 +92,11 @@ export function callNet(e: Elaborator, net: NetValue, args: readonly ArgumentVal
     defaults: net.defaults ?? e.frame.defaults,
     states: new Map(),
   };
+  return remembered(e, net, frame, args, () => evaluateNet(e, net, frame, args, span));
+}
+
+function evaluateNet(e: Elaborator, net: NetValue, frame: Frame, args: readonly ArgumentValue[], span: Span): Value {
+  const { item } = net;
   const scope = new Scope(net.scope);
   if (!bindParameters(e, item, args, span, scope, frame)) return POISON;
   noteLayer(e, frame, args);

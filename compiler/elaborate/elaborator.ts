@@ -14,6 +14,7 @@ import type { Problem } from './messages.js';
 import { differentiated } from './names.js';
 import { Noted } from './noted.js';
 import type { Pool } from './pool.js';
+import type { Remembered } from './remembered.js';
 import { type Frame, Scope } from './scope.js';
 import type { Watched } from './statistics.js';
 import { type NetValue, POISON, type PoisonValue, type Value } from './values.js';
@@ -52,6 +53,8 @@ export interface Evaluation {
   readonly pool?: Pool;
   /** Outputs of layers, call by call, where statistics of them are wanted. */
   readonly watched?: Watched[];
+  /** Calls of nets that this evaluation shares with others of its kind. */
+  readonly remembered?: Remembered;
 }
 
 export function evaluation(prefix: string, options: Partial<Evaluation> & { batch: number; training: boolean }): Evaluation {

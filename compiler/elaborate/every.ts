@@ -13,6 +13,8 @@ import { number, POISON, type Value } from './values.js';
 export interface Periods {
   readonly due: (period: number) => boolean;
   readonly met: Set<number>;
+  /** How often they have been asked for. */
+  asked: number;
 }
 
 export function isEvery(call: CallExpr, scope: Scope): boolean {
@@ -28,6 +30,7 @@ export function evaluateEvery(e: Elaborator, call: CallExpr, scope: Scope): Valu
   const { periods } = e.evaluation;
   if (!periods) return e.fail(call.span, messages.everyOutside());
   periods.met.add(n);
+  periods.asked++;
   if (!periods.due(n)) return number(0);
   return binary(e, '*', number(n), e.force(evaluate(e, value.value, scope)), call.span);
 }

@@ -9,6 +9,7 @@ import { type Inputs, inputScope } from './inputs.js';
 import type { CompiledJudge } from './judges.js';
 import * as messages from './messages.js';
 import { Pool } from './pool.js';
+import type { Remembered } from './remembered.js';
 import type { Items } from './spec.js';
 import { averageName } from './update.js';
 import { describe, logicalShape, type Value } from './values.js';
@@ -33,6 +34,7 @@ export function assembleMetrics(
 ): Metrics | undefined {
   const pool = new Pool(e.builder, BATCH);
   const results: { name: string; node: Node }[] = [];
+  const remembered: Remembered = new Map();
   const known = new Map<string, Items['metrics'][number]>();
   const add = (name: string, value: () => Value, fail: (found: Value) => void): void => {
     // The same draws for every metric, so that what two of them make is made once.
@@ -42,6 +44,7 @@ export function assembleMetrics(
       fed: options.fed,
       readFrom: (weight) => (options.averaged.has(weight) ? averageName(weight) : weight),
       pool,
+      remembered,
     });
     const found = e.within({ evaluation: once, frame: gameFrame('metric') }, () => e.force(value()));
     const figures = figuresOf(e, name, found);

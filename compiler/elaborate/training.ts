@@ -8,6 +8,7 @@ import { type Game, owners } from './game.js';
 import { type Inputs, inputScope } from './inputs.js';
 import * as messages from './messages.js';
 import { namesIn, needed } from './names.js';
+import type { Remembered } from './remembered.js';
 import type { Schedule, UpdateLine } from './schedule.js';
 import { Scope } from './scope.js';
 import type { Items } from './spec.js';
@@ -75,12 +76,14 @@ export class Training {
     const { e, game, schedule } = this;
     const reports = game.reports.filter((r) => (r.player?.text ?? last) === player);
     const met = new Set<number>();
+    const remembered: Remembered = new Map();
     const pass = (due: (period: number) => boolean): Forward | undefined => {
       const fresh = evaluation(player, {
         training: true,
         batch: schedule.batch,
         fed: this.options.fed,
-        periods: { due, met },
+        periods: { due, met, asked: 0 },
+        remembered,
         ...(this.options.stats && { watched: [] }),
       });
       return forward(e, game, this.inputs, player, fresh, reports, this.shared, this.sharedBatch ? 'shared' : undefined);

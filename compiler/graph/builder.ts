@@ -26,10 +26,12 @@ export class Builder {
    * `given` speaks for leaves. Throws `GraphError` on a bad shape, dtype or attribute.
    */
   make(operation: Operation, inputs: readonly Node[], given: Partial<Type> = {}): Node {
-    const type = primitive(operation).infer(operation, inputs, given);
-    const key = keyOf(operation, inputs, type);
+    let key = keyOf(operation, inputs);
+    // The type tells leaves apart; elsewhere it follows from the rest.
+    if (inputs.length === 0) key += typeKey(primitive(operation).infer(operation, inputs, given));
     const known = this.rewritten.get(key) ?? this.nodes.get(key);
     if (known !== undefined) return known;
+    const type = primitive(operation).infer(operation, inputs, given);
     const better = this.rewrite?.(this, operation, inputs);
     if (better !== undefined) {
       if (better.dtype !== type.dtype || !sameShape(better.shape, type.shape)) {
@@ -181,16 +183,32 @@ function ascending(axes: readonly number[]): readonly number[] {
   return [...axes].sort((a, b) => a - b);
 }
 
-/** Equal keys, equal nodes. The type tells leaves apart; elsewhere it follows from the rest. */
-function keyOf(operation: Operation, inputs: readonly Node[], type: Type): string {
-  const names = Object.keys(operation) as (keyof Operation)[];
-  // Who writes two attributes writes `op` first; of more the order is free.
-  if (names.length > 2) names.sort();
-  let attributes = '';
-  for (const name of names) {
-    const value: unknown = operation[name];
-    attributes += Object.is(value, -0) ? `${name}=-0;` : `${name}=${value};`;
+/** Equal keys, and types of leaves, equal nodes. */
+function keyOf(operation: Operation, inputs: readonly Node[]): string {
+  let key: string = operation.op;
+  switch (operation.op) {
+    case 'select':
+    case 'matmul':
+      break;
+    case 'unary':
+    case 'binary':
+    case 'compare':
+      key = operation.name;
+      break;
+    default: {
+      const names = Object.keys(operation) as (keyof Operation)[];
+      // Who writes two attributes writes `op` first; of more the order is free.
+      if (names.length > 2) names.sort();
+      for (const name of names) {
+        const value: unknown = operation[name];
+        key += Object.is(value, -0) ? `;${name}=-0` : `;${name}=${value}`;
+      }
+    }
   }
-  const leaf = inputs.length === 0 ? `${type.dtype}[${type.shape}]` : '';
-  return `${attributes}|${inputs.map((i) => i.id).join(',')}|${leaf}`;
+  for (const input of inputs) key += `,${input.id}`;
+  return key;
+}
+
+function typeKey({ dtype, shape }: Type): string {
+  return `|${dtype}[${shape}]`;
 }

@@ -89,6 +89,30 @@ train { batch 4 steps 9\n ${lines} }`);
     expect(stores('update.G')).not.toContain('game.length');
   });
 
+  test('states of nets advance, call after call, in the updates in which it rests as in those in which it is due', () => {
+    const spec = (more: string) => `
+net N(x) {
+  state calls: [] = 0
+  calls <- calls + E[sum(x)] + 1
+  x |> linear(1)
+}
+game {
+  N minimizes E[N(x)^2] - E[N(2 * x)] ${more}
+}
+train { batch 4 steps 9\n N with sgd(lr: 0.1) }`;
+    const alone = (text: string): Module => compileSpec({ name: 'spec.gan', text: `data d = tensors(path: "p") { x: vector[3] }\n${text}` }).module as Module;
+    const calls = (m: Module, entry: string): number => {
+      const simulation = new Simulation(m);
+      simulation.call(entry, 0, new Map(), fields(rows(4)));
+      return simulation.variables.get('N.calls')?.data[0] as number;
+    };
+    const plain = calls(alone(spec('')), 'update.N');
+    const lazy = alone(spec('+ every(2, E[N(3 * x)])'));
+    expect(calls(lazy, 'update.N')).toBeCloseTo(plain, 12);
+    expect(calls(lazy, 'update.N.every_2')).toBeCloseTo(calls(alone(spec('+ 2 * E[N(3 * x)]')), 'update.N'), 12);
+    expect(calls(lazy, 'update.N.every_2')).not.toBeCloseTo(plain, 1);
+  });
+
   test('refusals', () => {
     expect(mistakes(`${game}train { batch 4 steps 9\n ${lines} }\nsample s = every(2, G(z))`)).toEqual([expect.stringMatching(/^GAN4030 /)]);
     expect(mistakes(text('every(2)'))).toEqual([expect.stringMatching(/`every\(16, value\)`/)]);
