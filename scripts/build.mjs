@@ -25,5 +25,5 @@ chmodSync(join(dist, 'cli', 'main.js'), 0o755);
 
 // A source changed while the build ran must count as newer.
 const stamp = join(dist, '.stamp');
-writeFileSync(stamp, '');
+writeFileSync(stamp, started.toISOString());
 utimesSync(stamp, started, started);

@@ -1,15 +1,14 @@
 /** `ganc train SPEC|DIR`: from a spec or a compiled program to a run with pictures and checkpoints. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { compileSpec } from '../../compiler/compile.js';
-import { lower } from '../../compiler/plan/lower.js';
 import type { Program } from '../../compiler/program/types.js';
 import type { TrainOptions, TrainResult, TrainStart } from '../../runtime/train/options.js';
 import { readSafetensors } from '../../runtime/train/safetensors.js';
 import { EXIT, FileError, UsageError } from '../errors.js';
+import { compiledSpec } from '../programs.js';
 import { figuresText, number, ProgressLine } from '../progress.js';
 import { stopOnSignals } from '../signals.js';
-import { accept, compileOptions, readSource, resolvedText, type SpecOptions, STDIN } from '../source.js';
+import { readSource, type SpecOptions, STDIN } from '../source.js';
 import { count, duration, err, out } from '../terminal.js';
 import { version } from '../version.js';
 
@@ -102,14 +101,8 @@ async function programOf(path: string, options: TrainCommandOptions): Promise<Ma
   }
   const source = readSource(path);
   const fed = options.feed === undefined ? undefined : new Set((await readSafetensors(options.feed)).keys());
-  const { module, diagnostics } = compileSpec(source, {
-    ...compileOptions(options),
-    fed,
-    trace: options.trace !== undefined,
-    stats: options.stats !== undefined,
-  });
-  const program = lower(accept(module, diagnostics, options));
-  return { program, text: resolvedText(source, options), base: source.name === STDIN ? '.' : dirname(source.name) };
+  const made = await compiledSpec(source, options, { fed, trace: options.trace !== undefined, stats: options.stats !== undefined });
+  return { ...made, base: source.name === STDIN ? '.' : dirname(source.name) };
 }
 
 /** The run of this name that was begun or gone on with last; `out` names it where given. */

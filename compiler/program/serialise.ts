@@ -1,5 +1,5 @@
 /** A program as files and back: `program.json` and one WGSL text a candidate. What is read is checked against the schema and for sense. */
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { programSchema } from './schema.js';
 import { PROGRAM_FORMAT, type Program } from './types.js';
 import { checkProgram, ProgramError } from './validate.js';
@@ -44,7 +44,7 @@ function layOut(value: unknown, indent: string, depth: number): string {
   return items.length === 0 ? `${open}${close}` : `${open}\n${items.map((item) => `${inner}${item}`).join(',\n')}\n${indent}${close}`;
 }
 
-const validate = new Ajv2020({ allErrors: false, strict: false }).compile<Stored>(programSchema);
+let validate: ValidateFunction<Stored> | undefined;
 
 type Stored = Omit<Program, 'kernels'> & {
   readonly kernels: readonly (Omit<Program['kernels'][number], 'candidates'> & {
@@ -66,6 +66,8 @@ export function fromFiles(files: ReadonlyMap<string, string>): Program {
   if (format !== PROGRAM_FORMAT) {
     throw new ProgramError(`${MAIN} is of format ${JSON.stringify(format) ?? 'unknown'}, and this version reads '${PROGRAM_FORMAT}': compile the spec again`);
   }
+  // Compiled at the first use: a training that begins anew reads no program.
+  validate ??= new Ajv2020({ allErrors: false, strict: false }).compile<Stored>(programSchema);
   if (!validate(stored)) {
     const faults = (validate.errors ?? [])
       .slice(0, MAX_FAULTS)

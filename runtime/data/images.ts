@@ -7,12 +7,12 @@ import { readFile, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { FieldRequest } from '../../compiler/program/types.js';
+import { KeptFile } from '../device/cache.js';
 import { fileReason } from '../train/files.js';
 import { classesOf, type FieldRows, rowBytesOf, typeText } from './columns.js';
 import { DataError } from './error.js';
 import { epochOrder } from './order.js';
 import { DECODER, PictureError, type PictureShape, pictureReader } from './picture.js';
-import { RowCache } from './picture-cache.js';
 import { findPictures, type PictureFiles } from './picture-folder.js';
 
 export interface ImagesOptions {
@@ -101,7 +101,7 @@ async function pictures(
   options: ImagesOptions,
 ): Promise<FieldRows> {
   const rowBytes = rowBytesOf(field);
-  const cache = new RowCache([DECODER, shape, rowBytes, hashes]);
+  const cache = new KeptFile('pictures', [DECODER, shape, rowBytes, hashes]);
   const known = await cache.read(names.length * rowBytes);
   if (known !== undefined) return { count: names.length, bytes: known, rowBytes };
   const bytes = new Uint8Array(names.length * rowBytes);

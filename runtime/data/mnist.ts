@@ -6,11 +6,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { KeptFile } from '../device/cache.js';
 import { fileReason } from '../train/files.js';
 import type { Column } from './columns.js';
 import { DataError } from './error.js';
 import { readIdx } from './idx.js';
-import { RowCache } from './picture-cache.js';
 
 const PIXELS = 28 * 28;
 
@@ -18,7 +18,7 @@ const PIXELS = 28 * 28;
 export async function packagedDigits(): Promise<{ image: Column; class: Column }> {
   const files = digitFiles();
   const made = await Promise.all(files.map(async (file) => [file, await stat(file).then(({ size, mtimeMs }) => [size, mtimeMs])]));
-  const cache = new RowCache(['digits', ROW, made]);
+  const cache = new KeptFile('pictures', ['digits', ROW, made]);
   let rows = await cache.read();
   if (rows === undefined) {
     rows = await decodeDigits(files);

@@ -1,5 +1,5 @@
 /** A run's folder: `run.json`, the spec, the compiled program, `metrics.jsonl`, `checkpoints/`, `samples/`. What is in it is enough to go on and to sample. */
-import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { fromFiles, ProgramError, toFiles } from '../../compiler/program/serialise.js';
 import type { Program } from '../../compiler/program/types.js';
@@ -96,11 +96,12 @@ export async function newRunFolder(name: string, out: string | undefined, runs: 
 export async function writeRunFiles(folder: string, program: Program, spec: string | undefined): Promise<void> {
   const paths = runPaths(folder);
   for (const path of [paths.checkpoints, paths.samples]) await mkdir(path, { recursive: true });
-  for (const [name, text] of toFiles(program)) {
-    const path = join(paths.program, ...name.split('/'));
-    await mkdir(dirname(path), { recursive: true });
-    await writeAtomic(path, text);
-  }
+  const files = [...toFiles(program)].map(([name, text]) => ({ path: join(paths.program, ...name.split('/')), text }));
+  for (const folder of new Set(files.map(({ path }) => dirname(path)))) await mkdir(folder, { recursive: true });
+  // The first file names the others: a program is whole once it is there.
+  const [main, ...kernels] = files;
+  await Promise.all(kernels.map(({ path, text }) => writeFile(path, text)));
+  await writeAtomic(main.path, main.text);
   if (spec !== undefined) await writeAtomic(paths.spec, spec);
 }
 
