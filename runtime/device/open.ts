@@ -38,6 +38,7 @@ const FEATURES = ['subgroups', 'timestamp-query', 'shader-f16'] as const;
 
 /** The objects that `create` returned. Collected while a device lives, one would crash the process. */
 const instances: GPU[] = [];
+const instanceOf = new WeakMap<GPUAdapter, GPU>();
 
 /** An open device, and the one place that knows whether it still works. */
 export class GpuDevice {
@@ -124,6 +125,13 @@ export class GpuDevice {
     }
   }
 
+  /** One more device of the same adapter. Throws GpuError where there is none. */
+  async another(): Promise<GpuDevice> {
+    const adapter = await settle(requestAdapter(instanceOf.get(this.adapter) as GPU));
+    if (!adapter) throw new GpuError(`the adapter "${this.name}" could not be opened a second time`);
+    return finish(adapter);
+  }
+
   /** Frees everything on the device. Later calls give a GpuError. */
   close(): void {
     this.#fail(new GpuError('the GPU device is closed'));
@@ -147,12 +155,19 @@ function kindOf(info: GPUAdapterInfo): DeviceKind {
   return info.isFallbackAdapter || /software|\bcpu\b|basic render/.test(`${info.architecture} ${text}`) ? 'other software' : 'gpu';
 }
 
-/** The adapter, or undefined where there is none by these options. High performance ranks discrete, integrated, software. */
+/** High performance ranks discrete, integrated, software. */
+async function requestAdapter(gpu: GPU): Promise<GPUAdapter | null> {
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (adapter) instanceOf.set(adapter, gpu);
+  return adapter;
+}
+
+/** The adapter, or undefined where there is none by these options. */
 async function find(options: readonly string[]): Promise<GPUAdapter | undefined> {
   const gpu = create([...options]);
   instances.push(gpu);
   try {
-    return (await settle(gpu.requestAdapter({ powerPreference: 'high-performance' }))) ?? undefined;
+    return (await settle(requestAdapter(gpu))) ?? undefined;
   } catch (error) {
     // A name that no adapter has is refused rather than answered with null.
     if (/no suitable/i.test((error as Error).message)) return undefined;

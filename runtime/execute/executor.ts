@@ -16,6 +16,7 @@ import { clock, type Probe } from './profile.js';
 import { ReadbackPool } from './readback.js';
 import { byteSize, bytesOf, checkTensor, decode, type TensorData } from './tensor.js';
 import { download, upload } from './transfer.js';
+import { compilesLate, warm } from './warm.js';
 
 export type { Call } from './packing.js';
 
@@ -30,6 +31,8 @@ export interface ExecutorOptions {
   readonly inFlight?: number;
   /** Bytes that the program may take on the device. Default: for a software device the free memory of the machine. */
   readonly memoryLimit?: number;
+  /** Compile on other threads too, and wait for it: see `warm`. Else a software device compiles at the first dispatch of each kernel. */
+  readonly warm?: boolean;
   /** Called as kernels become ready. */
   readonly progress?: (done: number, total: number) => void;
 }
@@ -87,11 +90,13 @@ export class Executor {
     checkBudget(gpu, program, options.memoryLimit);
     const entries = options.entries ? options.entries.map((name) => entryOf(program, name)) : program.entries;
     const used = [...new Set(entries.flatMap((entry) => entry.commands.flatMap((c) => (c.kind === 'dispatch' ? [c.kernel] : []))))].sort((a, b) => a - b);
+    const late = options.warm === true && compilesLate(gpu);
     const compiled = await compileKernels(
       gpu,
       used.map((index) => program.kernels[index]),
-      options,
+      { candidates: options.candidates, progress: late ? undefined : options.progress },
     );
+    if (late) await warm(gpu, compiled, options.progress);
     const kernels = new Map(used.map((index, i) => [index, compiled[i]]));
     const buffers = await allocate(gpu, program);
     gpu.device.pushErrorScope('validation');
@@ -208,36 +213,6 @@ export class Executor {
     }
     const fieldRows = new Map(prepared.fields.map((field) => [field, this.#fieldRows.get(field)!]));
     return { prepared, bytes: packInputs(prepared.entry, prepared.inputs, prepared.inputBytes, call, fieldRows) };
-  }
-
-  /**
-   * Has a software device compile its kernels now, which it otherwise does at their first dispatch: up to seconds each, from its cache milliseconds.
-   * Nothing is computed: the dispatches are of no workgroups. Kernels of data fields without rows are left out. Hardware compiles in `create`.
-   */
-  async warmUp(progress?: (done: number, total: number) => void): Promise<void> {
-    this.#check();
-    if (this.#gpu.kind === 'gpu') return;
-    const { device } = this.#gpu;
-    const steps = new Map(this.#bindable().map((step) => [step.kernel.pipeline, step]));
-    const counts = device.createBuffer({ label: 'no workgroups', size: 16, usage: GPUBufferUsage.INDIRECT });
-    try {
-      let done = 0;
-      for (const [pipeline, step] of steps) {
-        const encoder = device.createCommandEncoder();
-        const pass = encoder.beginComputePass();
-        pass.setPipeline(pipeline);
-        step.group ??= this.#bindGroup(step);
-        pass.setBindGroup(0, step.group);
-        pass.dispatchWorkgroupsIndirect(counts, 0);
-        pass.end();
-        device.queue.submit([encoder.finish()]);
-        await this.#gpu.settle(device.queue.onSubmittedWorkDone());
-        this.#check();
-        progress?.(++done, steps.size);
-      }
-    } finally {
-      counts.destroy();
-    }
   }
 
   /** Values of the named variables as they are after all earlier submits; without names all that a checkpoint holds (no `flat`, no `carry`). */

@@ -33,7 +33,7 @@ export function onGpu(options: DeviceOptions & { readonly progress?: (done: numb
   return async (program, { seed, choice, entries }) => {
     const gpu = await openDevice(options);
     try {
-      const executor = await Executor.create(gpu, program, { seed, entries, candidates: choice, progress: options.progress });
+      const executor = await Executor.create(gpu, program, { seed, entries, candidates: choice, warm: true, progress: options.progress });
       return {
         executor,
         device: `${gpu.name} (${gpu.kind})`,

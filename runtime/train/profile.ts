@@ -94,10 +94,9 @@ export async function profile(module: Module, lowered: Lowered, options: Profile
   const prepared = await prepareWithRows(lowered, { ...options, seed });
   const { plan } = prepared;
   const compiling = (done: number, total: number): void => progress?.(`compiling kernels ${done}/${total}`);
-  const executor = await Executor.create(gpu, program, { seed, entries: [...new Set([plan.init, ...trainingEntries(plan)])], progress: compiling });
+  const executor = await Executor.create(gpu, program, { seed, entries: [...new Set([plan.init, ...trainingEntries(plan)])], warm: true, progress: compiling });
   try {
     sampler = await CeilingSampler.create(gpu);
-    await executor.warmUp(compiling);
     await executor.submit([{ entry: plan.init, counter: 0 }]);
     const runner = new Runner(prepared, executor, stopwatch);
     await runner.turn(false, WARM_UP);
