@@ -15,6 +15,8 @@ import { type Items, readItems } from './elaborate/spec.js';
 import type { Value } from './elaborate/values.js';
 import type { Module } from './graph/module.js';
 import { verify } from './graph/verify.js';
+import { MAX_BINDING } from './plan/error.js';
+import { partition } from './rewrite/parts.js';
 
 export interface CompileOptions {
   /** New values of hypers, as text: `--set width=32`. */
@@ -82,8 +84,9 @@ function compile(
     const apart = new Elaborator(new Diagnostics(), sources, scope);
     return { e: apart, items: readItems(apart, spec, settings(apart, options.set ?? {})) };
   };
-  const module = build(e, items, { name: nameOf(source), hash: hashOf(spec, options) }, again);
-  if (diagnostics.failed || !module) return { diagnostics: diagnostics.list };
+  const made = build(e, items, { name: nameOf(source), hash: hashOf(spec, options) }, again);
+  if (diagnostics.failed || !made) return { diagnostics: diagnostics.list };
+  const module = partition(made, MAX_BINDING);
   module.functions.forEach(verify);
   return { module, diagnostics: diagnostics.list };
 }

@@ -180,7 +180,7 @@ export function planEntry(fn: GraphFunction, fused: Fused, shared: Shared): Plan
       const range = rangeOf(resource);
       if (range.size > MAX_VALUE) {
         const what = resource.kind === 'value' ? describe(resource.node) : resource.kind;
-        throw new TooLargeError(what, range.size, 'make the batch or the layer smaller', MAX_VALUE);
+        throw new TooLargeError(what, range.size, 'make the batch or the layer smaller');
       }
       return { buffer: range.buffer, offset: range.offset, size: range.size };
     });

@@ -2,7 +2,7 @@
 import { type DType, groupLayout, size, type Variable } from '../graph/node.js';
 import type { FieldLayout } from '../kernels/kernel.js';
 import type { DataRequest, ProgramBuffer, ProgramVariable } from '../program/types.js';
-import { MAX_BINDING, mebibytes, PlanError, TooLargeError } from './error.js';
+import { MAX_VALUE, PlanError, TooLargeError } from './error.js';
 
 /** WebGPU's alignment of a binding's offset, in bytes. */
 export const BINDING_ALIGNMENT = 256;
@@ -57,7 +57,7 @@ export function layVariables(variables: readonly Variable[], buffers: Buffers): 
     const members = variables.filter((v) => v.group === group && v.kind !== 'flat');
     const { offsets, total } = groupLayout(members.map((v) => v.shape));
     const bytes = total * ELEMENT_BYTES;
-    if (bytes > MAX_BINDING) throw tooLarge(group, members, bytes);
+    if (bytes > MAX_VALUE) throw tooLarge(members, bytes);
     const buffer = buffers.add({ kind: 'variables', size: Math.max(16, bytes) });
     groups.set(group, { buffer, total, offsets: new Map(members.map((v, i) => [v.name, offsets[i] * ELEMENT_BYTES])) });
   }
@@ -77,11 +77,10 @@ export function layVariables(variables: readonly Variable[], buffers: Buffers): 
   return { list, byName };
 }
 
-/** All weights of a player lie in one buffer; the largest are named. */
-function tooLarge(group: string, members: readonly Variable[], bytes: number): TooLargeError {
-  const largest = [...members].sort((a, b) => size(b.shape) - size(a.shape)).slice(0, 3);
-  const shown = largest.map(({ name, shape }) => `${name} [${shape.join(', ')}], ${mebibytes(size(shape) * ELEMENT_BYTES)}`);
-  return new TooLargeError(`what ${group.split('.')[0]} moves`, bytes, `make its nets smaller; the largest weights are\n${shown.join('\n')}`);
+/** Groups are cut between their members: one of so many bytes has one that is too large. */
+function tooLarge(members: readonly Variable[], bytes: number): TooLargeError {
+  const [{ name, shape }] = [...members].sort((a, b) => size(b.shape) - size(a.shape));
+  return new TooLargeError(`${name} [${shape.join(', ')}]`, bytes, 'make the layer smaller');
 }
 
 export interface Fields {
