@@ -27,7 +27,7 @@ import {
 import * as messages from './messages.js';
 import { meanInGroups, reduction } from './reduce.js';
 import { axisOf, integerOf, isListLength, perAxis, perSide, rankOf } from './sizes.js';
-import { type ArgumentValue, describe, list, logicalShape, NONE, number, POISON, type Value } from './values.js';
+import { type ArgumentValue, describe, list, logicalShape, NONE, number, POISON, tensor, type Value } from './values.js';
 
 export interface BuiltinCall {
   readonly name: string;
@@ -197,6 +197,24 @@ function entry(e: Elaborator, args: Bound): Value {
   return value.items[i] ?? e.fail(args.span('value'), messages.indexOutside(i, value.items.length));
 }
 
+/** `member({a: 1}, "b", 2)` is 2: a record's field, or what it is otherwise. */
+function member(e: Elaborator, args: Bound): Value {
+  const record = args.value('record');
+  const name = args.value('name');
+  if (record.kind === 'poison' || name.kind === 'poison') return POISON;
+  if (record.kind !== 'record') return e.fail(args.span('record'), messages.noField(describe(record), name.kind === 'string' ? name.text : '', []));
+  if (name.kind !== 'string') return e.fail(args.span('name'), messages.typeForm('member', '`member(record, "name", otherwise)`'));
+  return record.fields.get(name.text) ?? args.value('otherwise');
+}
+
+/** `examples(v)`: v of every example along a new first axis, the same for all of them. What is made of it looks at the batch as a whole. */
+function examples(e: Elaborator, args: Bound): Value {
+  const value = e.force(args.value('x'));
+  if (value.kind === 'poison') return POISON;
+  if (value.kind !== 'tensor' || !value.batched) return e.fail(args.span('x'), messages.notBatched(describe(value)));
+  return tensor(value.node, false);
+}
+
 /** `classes_of(y)`: how many values a field of classes or tokens has, by its type. */
 function classesOf(e: Elaborator, args: Bound): Value {
   const value = e.force(args.value('x'));
@@ -243,6 +261,8 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ['per_side', define('value, n', forSides)],
   ['axes_of', define('axes, n', axesOf)],
   ['entry', define('value, i', entry)],
+  ['member', define('record, name, otherwise', member)],
+  ['examples', define('x', examples)],
   ['classes_of', define('x', classesOf)],
   ['log2', define('n', log2)],
   ['reshape', define('x, ...shape', reshape)],

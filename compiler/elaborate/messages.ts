@@ -262,6 +262,11 @@ export const uncounted = (what: string): Problem => ({
   message: `how many values there are is not known of ${what}`,
   help: 'name the number, or pass a field of type class[10] or tokens[9, words: 32]',
 });
+export const notBatched = (what: string): Problem => ({
+  code: 'GAN3023',
+  message: `\`examples\` wants a value that each example has of its own, and this is ${what}`,
+  help: 'what no row of data and no draw goes into is the same for all examples already',
+});
 export const tooManyIndices = (given: number, shape: Shape): Problem => ({
   code: 'GAN3007',
   message: `${given} ${given === 1 ? 'index' : 'indices'} for a value of shape ${shown(shape)}`,

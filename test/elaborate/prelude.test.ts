@@ -4,6 +4,7 @@ import { compileRun, compileSpec } from '../../compiler/compile.js';
 import { loadPrelude } from '../../compiler/elaborate/prelude.js';
 import { interpret, type Tensor } from '../../compiler/graph/interpret.js';
 import { Simulation } from '../../compiler/graph/simulate.js';
+import { output, result, values } from './net.js';
 
 /** Uses in a net F(x: [4, 8, 8], v: [6], t: tokens[5, words: 7]). */
 const inNet: Readonly<Record<string, string>> = {
@@ -176,6 +177,37 @@ const inNet: Readonly<Record<string, string>> = {
   step_decay: 'x * step_decay(1)',
   exponential_decay: 'x * exponential_decay(1)',
   warm_up: 'x * warm_up(cosine_decay(1), over: 5)',
+  differences: 'differences(x)',
+  flicker: 'flicker(x)',
+  temporal_penalty: 'x * temporal_penalty(x)',
+  random_frames: 'random_frames(x, 3)',
+  conv_gru: 'conv_gru(reshape(x, 4, 1, 8, 8), 2, activation: relu) + conv_gru(reshape(x, 4, 1, 8, 8), 2, initial: x[0:2])',
+  conv_lstm: 'conv_lstm(reshape(x, 4, 1, 8, 8), 2)',
+  place_sprite: 'place_sprite(x, 12, v[0], v[1:2], stride: exp(v[2]))',
+  writing_filter: 'writing_filter(3, 12, v[0], 1, 0.7)',
+  pairs: 'pairs(cosine(_, _, axis: 0), [{x: x, t: 2 * x, target: 1}, {x: x, t: 1 - x, target: 0, weight: 0.5}], loss: hinge_target)',
+  scored: 'scored({a: x, b: v}, 1, binary_cross_entropy).b',
+  hinge_target: 'hinge_target(v, 0)',
+  squares_target: 'squares_target(v, 1)',
+  projection: 'projection(v, x[0, 0])',
+  conditioning_augmentation: 'conditioning_augmentation(v, 3).c',
+  text_filters: 'text_filters(x, v, 5)',
+  contrastive: 'contrastive(v, v^2, t: t, symmetric: true) + contrastive(v, v^2)',
+  contrast_with: 'contrast_with(v, v, none, 0.1)',
+  feature_matching: 'feature_matching(v, 2 * v)',
+  mode_seeking: 'mode_seeking(x, 2 * x, v, 2 * v)',
+  augment: 'augment(x) + sum(augment(reshape(x, 4, 2, 4, 8)))',
+  augment_colour: 'augment_colour(x)',
+  augment_translation: 'augment_translation(x)',
+  augment_cutout: 'augment_cutout(x)',
+  shift_by: 'x * shift_by(8, 0.25)',
+  shifted: 'shifted(x, 2, axis: 1)',
+  covered: 'x * covered(8, 0.5)',
+  sine_positions: 'x + sine_positions(8, 8)',
+  fourier_features: 'fourier_features(v, 3)',
+  transformer_block: 'transformer_block(x[0], heads: 2) |> transformer_block(context: embedding(t, 6), mask: mask(t), heads: 2)',
+  non_local: 'non_local(x)',
+  attention_entropy: 'attention_entropy(softmax(x))',
 };
 
 /** Objectives of D, on x, fake and their scores. */
@@ -336,8 +368,6 @@ train { batch 2 steps 4
   return new Simulation(module as NonNullable<typeof module>);
 }
 
-const values = (simulation: Simulation, name: string): Numbers => [...(simulation.variables.get(name) as Tensor).data];
-
 describe('optimizers', () => {
   test.each(references)('%s', (optimizer, reference) => {
     const simulation = player(optimizer);
@@ -359,21 +389,6 @@ describe('optimizers', () => {
     expect(Math.hypot(...moved)).toBeCloseTo(0.01, 6);
   });
 });
-
-/** The result of `net F(x: [...]) { lines }` for each example. */
-function result(lines: string, x: Numbers, shape: Numbers, options: { batch?: number; training?: boolean; inputs?: ReadonlyMap<string, Tensor> } = {}) {
-  const { batch = 1, training = false } = options;
-  const source = { name: 'f.gan', text: `net F(x: [${shape.join(', ')}]) {\n${lines}\n}` };
-  const { module, diagnostics } = compileRun(source, 'F', { batch, training, vjp: false, vjp2: false, inputs: new Map() });
-  expect(diagnostics.map((d) => d.message)).toEqual([]);
-  const compiled = module as NonNullable<typeof module>;
-  const given: Tensor = { shape: [batch, ...shape], dtype: 'f32', data: Float64Array.from(x) };
-  const simulation = new Simulation(compiled);
-  const read = (): Tensor => simulation.call('run', 0, new Map([['x', given], ...(options.inputs ?? [])])).get('result') as Tensor;
-  return { read, simulation };
-}
-
-const output = (...args: Parameters<typeof result>): Numbers => [...result(...args).read().data];
 
 describe('is what its formula says', () => {
   test('maxout, and a gumbel_softmax that is hard', () => {

@@ -101,6 +101,12 @@ export const shapes: Readonly<Record<string, Explanation>> = {
     wrong: 'net F(k: [3]) { k |> embedding(16) }',
     right: 'net F(k: [3]) { k |> embedding(16, words: 32) }',
   },
+  GAN3023: {
+    about:
+      '`examples(v)` puts the values that all examples of the batch have of `v` along a new first axis, for comparisons within the batch. A weight or a number has one value for all of them.',
+    wrong: 'net F(x: [3]) {\n  weight scale: [3] = 1\n  x + sum(examples(scale))\n}',
+    right: 'net F(x: [3]) {\n  weight scale: [3] = 1\n  x + sum(examples(x * scale), axis: 0)\n}',
+  },
   GAN3030: {
     about: 'A mask says which elements count in a reduction. It has the lengths of the axes that are reduced, or goes with every element of the value.',
     wrong: 'net F(words: [9, 16], t: tokens[8, words: 32]) { mean(words, axis: 0, mask: mask(t)) }',
