@@ -8,6 +8,7 @@ export type Rule =
   | { readonly kind: 'whole'; readonly otherwise?: number; readonly least: number; readonly most: number; readonly says: string }
   /** A number over `above`, or from `least` on, below `below`. */
   | { readonly kind: 'number'; readonly otherwise?: number; readonly above?: number; readonly least?: number; readonly below?: number; readonly says: string }
+  | { readonly kind: 'flag'; readonly otherwise?: boolean; readonly says: string }
   /** `among`: the only texts there are. */
   | { readonly kind: 'text'; readonly otherwise?: string; readonly required?: boolean; readonly among?: readonly string[]; readonly says: string };
 
@@ -16,12 +17,12 @@ const COMMON: Readonly<Record<string, Rule>> = {
   held_out: { kind: 'number', otherwise: 0.1, least: 0, below: 1, says: 'share of rows kept from training' },
 };
 
-export type Arguments = ReadonlyMap<string, number | string>;
+export type Arguments = ReadonlyMap<string, number | string | boolean>;
 
 /** The arguments with their defaults. Throws DataError naming the first that is unknown, missing or out of bounds. */
 export function readArguments(request: DataRequest, rules: Readonly<Record<string, Rule>>): Arguments {
   const all = new Map<string, Rule>([...Object.entries(rules), ...Object.entries(COMMON)]);
-  const values = new Map<string, number | string>();
+  const values = new Map<string, number | string | boolean>();
   for (const [name, value] of Object.entries(request.args)) {
     const rule = all.get(name);
     if (rule === undefined) {
@@ -34,7 +35,7 @@ export function readArguments(request: DataRequest, rules: Readonly<Record<strin
     }
     const reason = misfit(rule, value);
     if (reason !== undefined) throw new DataError(`${request.source}(${name}: ${value}) is not possible`, `${name}, the ${rule.says}, ${reason}`);
-    values.set(name, value as number | string);
+    values.set(name, value as number | string | boolean);
   }
   for (const [name, rule] of all) {
     if (values.has(name)) continue;
@@ -51,6 +52,7 @@ function misfit(rule: Rule, value: unknown): string | undefined {
     if (typeof value !== 'string' || value === '') return 'must be text';
     return rule.among === undefined || rule.among.includes(value) ? undefined : `is one of ${rule.among.map((text) => `"${text}"`).join(', ')}`;
   }
+  if (rule.kind === 'flag') return typeof value === 'boolean' ? undefined : 'is true or false';
   if (typeof value !== 'number' || !Number.isFinite(value)) return 'must be a number';
   if (rule.kind === 'whole') {
     return Number.isInteger(value) && value >= rule.least && value <= rule.most ? undefined : `must be a whole number from ${rule.least} to ${rule.most}`;
@@ -65,6 +67,15 @@ export function numberOf(values: Arguments, name: string): number {
   return values.get(name) as number;
 }
 
+export function flagOf(values: Arguments, name: string): boolean {
+  return values.get(name) as boolean;
+}
+
 export function textOf(values: Arguments, name: string): string | undefined {
   return values.get(name) as string | undefined;
+}
+
+/** How many of so many rows are held out; at least one is left. */
+export function heldOutOf(rows: number, args: Arguments): number {
+  return Math.min(rows - 1, Math.floor(rows * numberOf(args, 'held_out')));
 }

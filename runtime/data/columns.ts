@@ -9,7 +9,13 @@ export type Column =
   /** [count], 0..classes-1. */
   | { readonly kind: 'class'; readonly classes: number; readonly data: ArrayLike<number> }
   /** [count, ...shape]. */
-  | { readonly kind: 'vector'; readonly shape: readonly number[]; readonly data: Float32Array };
+  | { readonly kind: 'vector'; readonly shape: readonly number[]; readonly data: Float32Array }
+  /** [count, channels, frames, height, width], 0..255. */
+  | { readonly kind: 'video'; readonly shape: readonly number[]; readonly data: Uint8Array }
+  /** [count, length], 0..words-1; 0 after the last word. */
+  | { readonly kind: 'tokens'; readonly length: number; readonly words: number; readonly data: Int32Array }
+  /** [count, frames, bands]. */
+  | { readonly kind: 'audio'; readonly shape: readonly number[]; readonly data: Float32Array };
 
 export interface FieldRows {
   readonly count: number;
@@ -26,7 +32,19 @@ export function typeText(field: Pick<FieldRequest, 'type' | 'shape' | 'args'>): 
 }
 
 export function columnText(column: Column): string {
-  return column.kind === 'class' ? `class[${column.classes}]` : `${column.kind}[${column.shape.join(', ')}]`;
+  if (column.kind === 'class') return `class[${column.classes}]`;
+  if (column.kind === 'tokens') return `tokens[${column.length}, words: ${column.words}]`;
+  return `${column.kind}[${column.shape.join(', ')}]`;
+}
+
+/** Shape of one row: [] of a class. */
+export function rowShape(column: Column): readonly number[] {
+  return column.kind === 'class' ? [] : column.kind === 'tokens' ? [column.length] : column.shape;
+}
+
+/** Numbers in one row. */
+export function rowElements(column: Column): number {
+  return rowShape(column).reduce((a, b) => a * b, 1);
 }
 
 /** How many classes a field of type `class` allows. */
@@ -54,7 +72,16 @@ export function checkColumn(field: FieldRequest, column: Column, source: string)
     }
     return;
   }
-  if (column.shape.length !== field.shape.length || column.shape.some((n, i) => n !== field.shape[i])) {
+  const { words } = field.args;
+  if (column.kind === 'tokens' && words !== undefined && words < column.words) {
+    throw new DataError(
+      `field '${field.name}' asks for ${typeText(field)}`,
+      `${source} numbers ${column.words} words, 0 for the padding and 1 for unknown words counted`,
+      `write ${field.name}: tokens[${field.shape.join(', ')}, words: ${column.words}]`,
+    );
+  }
+  const shape = rowShape(column);
+  if (shape.length !== field.shape.length || shape.some((n, i) => n !== field.shape[i])) {
     throw new DataError(
       `field '${field.name}' asks for ${typeText(field)}`,
       `${source} delivers ${columnText(column)} and does not resize`,
@@ -64,22 +91,23 @@ export function checkColumn(field: FieldRequest, column: Column, source: string)
 }
 
 /**
- * The rows `order` (source row of each result row) of a column in the field's storage. Pictures keep their bytes where the storage is u8, else they are
+ * The rows `order` (source row of each result row) of a column in the field's storage. Pictures and clips keep their bytes where the storage is u8, else they are
  * spread over the field's range (-1..1 where it names none).
  */
 export function packColumn(field: FieldRequest, column: Column, order: Uint32Array): FieldRows {
-  const elements = column.kind === 'class' ? 1 : column.shape.reduce((a, b) => a * b, 1);
+  const elements = rowElements(column);
   const rowBytes = rowBytesOf(field);
   const { kind } = field.storage;
   const bytes = new Uint8Array(order.length * rowBytes);
   if (kind === 'u8') {
-    if (column.kind !== 'image') throw new DataError(`field '${field.name}' cannot be stored as bytes`, `a ${column.kind} is not made of bytes`);
+    if (column.kind !== 'image' && column.kind !== 'video')
+      throw new DataError(`field '${field.name}' cannot be stored as bytes`, `a ${column.kind} is not made of bytes`);
     for (let i = 0; i < order.length; i++) bytes.set(column.data.subarray(order[i] * elements, (order[i] + 1) * elements), i * rowBytes);
     return { count: order.length, bytes, rowBytes };
   }
   const words = kind === 'i32' ? new Int32Array(bytes.buffer) : new Float32Array(bytes.buffer);
   const [low, high] = field.range ?? [-1, 1];
-  const [scale, offset] = column.kind === 'image' && kind === 'f32' ? [(high - low) / 255, low] : [1, 0];
+  const [scale, offset] = (column.kind === 'image' || column.kind === 'video') && kind === 'f32' ? [(high - low) / 255, low] : [1, 0];
   for (let i = 0; i < order.length; i++) {
     for (let j = 0; j < elements; j++) words[i * elements + j] = column.data[order[i] * elements + j] * scale + offset;
   }

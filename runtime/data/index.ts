@@ -2,24 +2,45 @@
 import { resolve } from 'node:path';
 import type { DataRequest, FieldRequest } from '../../compiler/program/types.js';
 import { suggest } from '../../grammar/suggest.js';
-import { type Arguments, numberOf, type Rule, readArguments, textOf } from './args.js';
-import { type Column, checkColumn, type FieldRows, packColumn, typeText } from './columns.js';
+import { type Arguments, heldOutOf, numberOf, type Rule, readArguments, textOf } from './args.js';
+import { type Column, checkColumn, type FieldRows, packColumn, rowElements, typeText } from './columns.js';
 import { DataError } from './error.js';
 import { GRID, grid, points, RING, ring } from './gaussians.js';
 import { imageRows } from './images.js';
+import { type DataManifest, manifestOf } from './manifest.js';
 import { digitFolder, idxFiles, packagedDigits } from './mnist.js';
 import { epochOrder } from './order.js';
 import { tensorFields } from './tensors.js';
+import type { Sound } from './wav.js';
 
 export type { FieldRows } from './columns.js';
 export { DataError } from './error.js';
 
-/** Rows 0 to count-1 are for training; the `heldOut` rows after them are kept from it, for pictures and figures. */
+/** Something that happens in a clip and can be heard: a digit meets a wall. */
+export interface Bounce {
+  /** From 0. */
+  readonly frame: number;
+  readonly wall: 'left' | 'right' | 'top' | 'bottom';
+  /** Which of the clip's digits, from 0. */
+  readonly digit: number;
+}
+
+/**
+ * Rows 0 to count-1 are for training; the `heldOut` rows after them are kept from it, for pictures and figures. Where there are `unseen` rows, they come
+ * last: of a kind, such as pairs of a digit and a motion, that neither of the others have.
+ */
 export interface DataSet {
   readonly count: number;
   readonly heldOut: number;
-  /** Every field with all count + heldOut rows. */
+  readonly unseen?: number;
+  /** Every field with all count + heldOut + unseen rows. */
   readonly fields: ReadonlyMap<string, FieldRows>;
+  /** What the numbers mean, where they are not pixels: for a run to keep. */
+  readonly manifest?: DataManifest;
+  /** The sound of a row as samples, where the source has sounds. */
+  readonly soundOf?: (row: number) => Sound;
+  /** Bounces of a row in the order of their frames, where the source knows them. */
+  readonly bouncesOf?: (row: number) => readonly Bounce[];
   /** One line for people: `mnist: 9000 rows (1000 held out), x: image[1, 28, 28]`. */
   readonly describe: string;
 }
@@ -31,6 +52,8 @@ export interface LoadOptions {
   readonly base?: string;
   /** Also the fields that only judges read. */
   readonly judged?: boolean;
+  /** A run's own: words have the numbers that they have there. */
+  readonly manifest?: DataManifest;
   /** Sets already loaded, for several runs in one process. */
   readonly cache?: Map<string, Promise<DataSet>>;
   /** Hears what takes long, as it goes on: `decoding pictures 120/60000`. */
@@ -38,18 +61,25 @@ export interface LoadOptions {
   readonly warn?: (text: string) => void;
 }
 
-interface Context extends Pick<LoadOptions, 'progress' | 'warn'> {
+/** What a source is given. */
+export interface Context extends Pick<LoadOptions, 'manifest' | 'progress' | 'warn'> {
   readonly request: DataRequest;
   readonly args: Arguments;
   readonly seed: bigint;
   readonly base: string;
 }
 
+/** What a source delivers: all rows of every field, the unseen ones last. */
+export interface Loaded extends Pick<DataSet, 'fields' | 'unseen' | 'soundOf' | 'bouncesOf'> {
+  /** By field, what the run is to keep. */
+  readonly facts?: DataManifest['fields'];
+}
+
 interface Source {
   readonly args: Readonly<Record<string, Rule>>;
   /** Field types that it delivers; undefined where any goes. */
   readonly types?: readonly string[];
-  readonly load: (context: Context) => Promise<Map<string, FieldRows>>;
+  readonly load: (context: Context) => Promise<Loaded>;
 }
 
 const COUNT: Rule = { kind: 'whole', least: 1, most: 2 ** 31 - 1, says: 'number of rows used' };
@@ -64,10 +94,9 @@ const SOURCES: ReadonlyMap<string, Source> = new Map<string, Source>([
       types: ['image', 'class'],
       load: async (context) => {
         const path = textOf(context.args, 'path');
-        return mixed(
-          context,
-          path === undefined ? new Map(Object.entries(await packagedDigits())) : await digitFolder(resolve(context.base, path), wantedTypes(context.request)),
-        );
+        const columns =
+          path === undefined ? new Map(Object.entries(await packagedDigits())) : await digitFolder(resolve(context.base, path), wantedTypes(context.request));
+        return { fields: mixed(context, columns) };
       },
     },
   ],
@@ -76,7 +105,7 @@ const SOURCES: ReadonlyMap<string, Source> = new Map<string, Source>([
     {
       args: { images: { kind: 'text', says: 'IDX file of pictures' }, labels: { kind: 'text', says: 'IDX file of labels' }, count: COUNT },
       types: ['image', 'class'],
-      load: async (context) => mixed(context, await idxFiles(namedFiles(context))),
+      load: async (context) => ({ fields: mixed(context, await idxFiles(namedFiles(context))) }),
     },
   ],
   [
@@ -88,13 +117,14 @@ const SOURCES: ReadonlyMap<string, Source> = new Map<string, Source>([
         count: COUNT,
       },
       types: ['image', 'class'],
-      load: async ({ request, args, base, progress, warn }) =>
-        imageRows(resolve(base, textOf(args, 'path') as string), request.fields, {
+      load: async ({ request, args, base, progress, warn }) => ({
+        fields: await imageRows(resolve(base, textOf(args, 'path') as string), request.fields, {
           crop: textOf(args, 'crop') as 'center' | 'none',
           count: args.get('count') as number | undefined,
           progress,
           warn,
         }),
+      }),
     },
   ],
   [
@@ -107,7 +137,9 @@ const SOURCES: ReadonlyMap<string, Source> = new Map<string, Source>([
         count: POINTS,
       },
       types: ['vector', 'class'],
-      load: async (context) => gaussians(context, ring(numberOf(context.args, 'modes'), numberOf(context.args, 'radius'), numberOf(context.args, 'std'))),
+      load: async (context) => ({
+        fields: gaussians(context, ring(numberOf(context.args, 'modes'), numberOf(context.args, 'radius'), numberOf(context.args, 'std'))),
+      }),
     },
   ],
   [
@@ -120,14 +152,16 @@ const SOURCES: ReadonlyMap<string, Source> = new Map<string, Source>([
         count: POINTS,
       },
       types: ['vector', 'class'],
-      load: async (context) => gaussians(context, grid(numberOf(context.args, 'side'), numberOf(context.args, 'spacing'), numberOf(context.args, 'std'))),
+      load: async (context) => ({
+        fields: gaussians(context, grid(numberOf(context.args, 'side'), numberOf(context.args, 'spacing'), numberOf(context.args, 'std'))),
+      }),
     },
   ],
   [
     'tensors',
     {
       args: { path: { kind: 'text', required: true, says: 'safetensors file' } },
-      load: async (context) => tensorFields(resolve(context.base, textOf(context.args, 'path') as string), context.request.fields),
+      load: async (context) => ({ fields: await tensorFields(resolve(context.base, textOf(context.args, 'path') as string), context.request.fields) }),
     },
   ],
 ]);
@@ -138,7 +172,7 @@ export const SOURCE_NAMES: readonly string[] = [...SOURCES.keys()];
 /** Loads or generates the rows of a request. Throws DataError with a reason and, where there is one, a mend. */
 export function loadData(asked: DataRequest, options: LoadOptions): Promise<DataSet> {
   const request = options.judged === true ? asked : { ...asked, fields: asked.fields.filter((field) => field.judged !== true) };
-  const key = JSON.stringify([request.source, request.args, request.fields, String(options.seed), options.base ?? '']);
+  const key = JSON.stringify([request.source, request.args, request.fields, String(options.seed), options.base ?? '', options.manifest]);
   const known = options.cache?.get(key);
   if (known !== undefined) return known;
   const loaded = load(request, options);
@@ -159,14 +193,26 @@ async function load(request: DataRequest, options: LoadOptions): Promise<DataSet
   }
   const args = readArguments(request, source.args);
   for (const field of request.fields) checkField(request, field, source);
-  const fields = await source.load({ request, args, seed: options.seed, base: options.base ?? '.', progress: options.progress, warn: options.warn });
+  const { manifest: kept, progress, warn } = options;
+  const loaded = await source.load({ request, args, seed: options.seed, base: options.base ?? '.', manifest: kept, progress, warn });
+  const { fields, unseen = 0, facts, soundOf, bouncesOf } = loaded;
   const [first] = fields.values();
   if (first === undefined)
     throw new DataError(`the data '${request.name}' asks for no field`, 'a data block names at least one field', 'write data ... { x: image[1, 28, 28] }');
-  const heldOut = Math.min(first.count - 1, Math.floor(first.count * numberOf(args, 'held_out')));
+  const heldOut = heldOutOf(first.count - unseen, args);
+  const count = first.count - unseen - heldOut;
+  const apart = [...(heldOut > 0 ? [`${heldOut} held out`] : []), ...(unseen > 0 ? [`${unseen} unseen`] : [])];
   const types = request.fields.map((field) => `${field.name}: ${typeText(field)}`).join(', ');
-  const count = first.count - heldOut;
-  return { count, heldOut, fields, describe: `${request.source}: ${count} rows${heldOut > 0 ? ` (${heldOut} held out)` : ''}, ${types}` };
+  return {
+    count,
+    heldOut,
+    unseen,
+    fields,
+    manifest: facts && (kept ?? manifestOf(request.source, facts)),
+    soundOf,
+    bouncesOf,
+    describe: `${request.source}: ${count} rows${apart.length > 0 ? ` (${apart.join(', ')})` : ''}, ${types}`,
+  };
 }
 
 function checkField(request: DataRequest, field: FieldRequest, source: Source): void {
@@ -224,7 +270,7 @@ function mixed({ request, args }: Context, columns: ReadonlyMap<string, Column>)
 }
 
 function rowCount(column: Column): number {
-  return column.kind === 'class' ? column.data.length : column.data.length / column.shape.reduce((a, b) => a * b, 1);
+  return column.data.length / rowElements(column);
 }
 
 function gaussians({ request, args, seed }: Context, mixture: ReturnType<typeof ring>): Map<string, FieldRows> {

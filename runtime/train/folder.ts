@@ -1,8 +1,10 @@
-/** A run's folder: `run.json`, the spec, the compiled program, `metrics.jsonl`, `checkpoints/`, `samples/`. What is in it is enough to go on and to sample. */
+/** A run's folder: `run.json`, the spec, the compiled program, `data.json`, `metrics.jsonl`, `checkpoints/`, `samples/`. What is in it is enough to go on and to sample. */
 import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { fromFiles, ProgramError, toFiles } from '../../compiler/program/serialise.js';
 import type { Program } from '../../compiler/program/types.js';
+import { DataError } from '../data/error.js';
+import { type DataManifest, parseManifest } from '../data/manifest.js';
 import { RunError } from './errors.js';
 import { fileReason, writeAtomic } from './files.js';
 
@@ -49,6 +51,7 @@ export function runPaths(folder: string) {
     record: join(folder, 'run.json'),
     spec: join(folder, 'spec.gan'),
     program: join(folder, 'program'),
+    data: join(folder, 'data.json'),
     metrics: join(folder, 'metrics.jsonl'),
     stats: join(folder, 'stats.jsonl'),
     losses: join(folder, 'losses.svg'),
@@ -93,7 +96,7 @@ export async function newRunFolder(name: string, out: string | undefined, runs: 
 }
 
 /** Writes the parts of a new run that stay as they are. */
-export async function writeRunFiles(folder: string, program: Program, spec: string | undefined): Promise<void> {
+export async function writeRunFiles(folder: string, program: Program, spec: string | undefined, data: DataManifest | undefined): Promise<void> {
   const paths = runPaths(folder);
   for (const path of [paths.checkpoints, paths.samples]) await mkdir(path, { recursive: true });
   const files = [...toFiles(program)].map(([name, text]) => ({ path: join(paths.program, ...name.split('/')), text }));
@@ -103,12 +106,13 @@ export async function writeRunFiles(folder: string, program: Program, spec: stri
   await Promise.all(kernels.map(({ path, text }) => writeFile(path, text)));
   await writeAtomic(main.path, main.text);
   if (spec !== undefined) await writeAtomic(paths.spec, spec);
+  if (data !== undefined) await writeAtomic(paths.data, `${JSON.stringify(data, undefined, 2)}\n`);
 }
 
 /** Removes what `writeRunFiles` wrote, and the folder if nothing else is in it. */
 export async function discardRun(folder: string): Promise<void> {
-  const { spec, program, checkpoints, samples } = runPaths(folder);
-  for (const path of [spec, program, checkpoints, samples]) await rm(path, { recursive: true, force: true });
+  const { spec, program, data, checkpoints, samples } = runPaths(folder);
+  for (const path of [spec, program, data, checkpoints, samples]) await rm(path, { recursive: true, force: true });
   await rmdir(folder).catch(() => undefined);
 }
 
@@ -144,6 +148,18 @@ export async function readRecord(folder: string): Promise<RunRecord> {
   }
   if (!/^-?\d+$/.test(record.seed)) throw damaged("has no proper 'seed'");
   return record;
+}
+
+/** Reads `data.json`: what the numbers of a run's data mean. Undefined where there is nothing to say of them. Throws RunError. */
+export async function readRunManifest(folder: string): Promise<DataManifest | undefined> {
+  const path = runPaths(folder).data;
+  try {
+    return parseManifest(await readFile(path, 'utf8'), path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (error instanceof DataError) throw new RunError(error.message, error.reason, error.mend);
+    throw new RunError(`${folder} cannot be used as a run`, `data.json: ${fileReason(error)}`);
+  }
 }
 
 /** The compiled program in a run's folder, or any folder that `ganc compile` wrote. Throws RunError. */

@@ -9,7 +9,7 @@ import { ChosenRows } from './chosen.js';
 import { RunError } from './errors.js';
 import { type Feed, fedInputs, readFeed } from './feed.js';
 import { fileReason } from './files.js';
-import { type RunRecord, readProgramFolder, readRecord, runPaths } from './folder.js';
+import { type RunRecord, readProgramFolder, readRecord, readRunManifest, runPaths } from './folder.js';
 import { type InitialWeights, readInitial } from './initial.js';
 import { metricEntries } from './measure.js';
 import type { TrainOptions } from './options.js';
@@ -88,11 +88,12 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
   const entries = [...new Set([plan.init, ...trainingEntries(plan), ...watching, ...program.samples.map((s) => s.entry), ...metrics])];
   const fields = usedFields(program, entries);
   const judged = best !== undefined && program.judges !== undefined;
+  const manifest = options.resume === undefined ? undefined : await readRunManifest(options.resume);
   const needed = program.data !== undefined && (fields.length > 0 || readsRows(program, entries) || judged);
   const data =
     needed && program.data !== undefined
       ? (options.rows?.(program.data) ??
-        (await loadData(program.data, { seed, base, judged, cache: options.cache, progress: options.loading, warn: options.warn })))
+        (await loadData(program.data, { seed, base, judged, manifest, cache: options.cache, progress: options.loading, warn: options.warn })))
       : undefined;
   const chosen = new ChosenRows(program, data, seed, entries);
   return {

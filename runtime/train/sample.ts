@@ -9,7 +9,7 @@ import { BEST_CHECKPOINT, type Checkpoint, latestCheckpoint, readCheckpoint } fr
 import { ChosenRows } from './chosen.js';
 import { RunError } from './errors.js';
 import type { OpenExecutor } from './executor.js';
-import { type RunRecord, readProgramFolder, readRecord, runPaths } from './folder.js';
+import { type RunRecord, readProgramFolder, readRecord, readRunManifest, runPaths } from './folder.js';
 import { readGiven } from './given.js';
 import { RowFeeder, usedFields } from './rows.js';
 import { type Background, backgroundOf, collectSamples, findSample } from './samples.js';
@@ -61,7 +61,7 @@ export async function sampleRun(folder: string, options: SampleOptions): Promise
     given === undefined &&
     program.data !== undefined &&
     (fields.length > 0 || rows || program.data.fields.some((f) => f.shape.length === 1 && f.shape[0] === 2))
-      ? await loadData(program.data, { seed, base: record.base, progress: options.loading, warn: options.warn })
+      ? await loadData(program.data, { seed, base: record.base, manifest: await readRunManifest(folder), progress: options.loading, warn: options.warn })
       : undefined;
   const chosen = new ChosenRows(program, data, options.seed ?? seed, [plan.entry]);
   const opened = await options.open(program, { seed: options.seed ?? seed, choice: checkpoint.choice, entries: [plan.entry] });

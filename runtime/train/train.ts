@@ -45,7 +45,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   let begun = prepared.past !== undefined;
   try {
     const paths = runPaths(folder);
-    if (prepared.past === undefined) await writeRunFiles(folder, prepared.program, options.spec);
+    if (prepared.past === undefined) await writeRunFiles(folder, prepared.program, options.spec, prepared.data?.manifest);
     const checkpoint = prepared.past === undefined ? undefined : await latestCheckpoint(paths.checkpoints, warn);
     if (checkpoint !== undefined) {
       checkCheckpoint(checkpoint, prepared);
