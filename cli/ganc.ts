@@ -17,6 +17,11 @@ function seed(text: string): bigint {
   return BigInt(text);
 }
 
+function seconds(text: string): number {
+  if (!/^\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError('Seconds are a number from 0 up.');
+  return Number(text);
+}
+
 function stepList(text: string): number[] {
   if (!/^\d+(,\d+)*$/.test(text)) throw new InvalidArgumentError('Steps are whole numbers with commas between: 1,10,50.');
   return text.split(',').map(Number);
@@ -54,7 +59,8 @@ export function commands(): Command {
     `
 Results go to stdout, everything else to stderr.
 Exit codes: 0 good, 1 the spec or data is wrong, 2 usage, 3 the GPU or machine failed, 4 the training diverged, 130/143 stopped by a signal.
-Environment: NO_COLOR=1 no colours, GANC_DEVICE=gpu|lavapipe|swiftshader forces a device, GANC_DEBUG=1 shows where an error arose.
+Environment: NO_COLOR=1 no colours, GANC_DEVICE=gpu|lavapipe|swiftshader forces a device, GANC_TUNE=off uses and keeps no measured choice of kernels,
+GANC_DEBUG=1 shows where an error arose.
 
 First steps:
   $ ganc init digits            a first spec, ready to train
@@ -150,6 +156,13 @@ First steps:
       .option('--feed <file>', 'data, noise and other draws of every update (safetensors, PLAYER.NAME, e.g. D.x, D.z, G.z)')
       .option('--trace <file>', 'write losses, reports, first gradients and weights (safetensors)')
       .option('--trace-steps <list>', 'steps whose weights --trace holds, as in 1,10,50', stepList)
+      .addOption(
+        new Option(
+          '--kernels <which>',
+          'tuned: as measured on this device, else by the table; table: by its kind; portable: the plain ones (default: tuned)',
+        ).choices(['tuned', 'table', 'portable']),
+      )
+      .option('--tune <seconds>', 'measure kernels first, at most so long (default: 3 on a GPU met for the first time, 0 on a software GPU)', seconds)
       .option('--json', 'progress and result as JSON lines on stdout')
       .addOption(quiet())
       .action(async (spec: string | undefined, options) => (await import('./commands/train.js')).train(spec, options)),
@@ -260,6 +273,21 @@ First steps:
       .action(async (spec: string, options) => (await import('./commands/profile.js')).profile(spec, options)),
     'profile gan.gan',
     'profile gan.gan --set width=32 --steps 5 --trace-out trace.json',
+  );
+
+  examples(
+    program
+      .command('tune')
+      .description('measure the variants of every kernel on this device, and keep which is fastest for later runs')
+      .argument('<spec>', 'spec file; - reads stdin')
+      .addOption(set())
+      .addOption(variant())
+      .option('--seconds <n>', 'begin no kernel after so long, those with most work come first (default: no limit)', seconds)
+      .option('--json', 'as JSON')
+      .addOption(quiet())
+      .action(async (spec: string, options) => (await import('./commands/tune.js')).tune(spec, options)),
+    'tune gan.gan',
+    'tune gan.gan --set width=512 --seconds 30',
   );
 
   examples(

@@ -21,7 +21,14 @@ export async function evaluate(run: string, options: EvalCommandOptions): Promis
   const loading = (text: string): void => {
     if (!options.quiet && !options.json) line.working(text);
   };
-  const found = await evaluateRun(run, { open: onGpu(), examples: options.examples, seed: options.seed, checkpoint: options.checkpoint, loading, warn });
+  const found = await evaluateRun(run, {
+    open: onGpu({ choice: { warn } }),
+    examples: options.examples,
+    seed: options.seed,
+    checkpoint: options.checkpoint,
+    loading,
+    warn,
+  });
   line.clear();
   const { name, step, examples, judges, heldOut, metrics } = found;
   if (options.json) {

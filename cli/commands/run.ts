@@ -10,7 +10,7 @@ import type { TensorData } from '../../runtime/execute/tensor.js';
 import { readSafetensors, type StoredTensor, writeSafetensors } from '../../runtime/train/safetensors.js';
 import { FileError, UsageError } from '../errors.js';
 import { accept, compileOptions, mergedSpec, readSource, type SpecOptions } from '../source.js';
-import { out, shapeText } from '../terminal.js';
+import { err, out, shapeText } from '../terminal.js';
 
 export interface NetOptions extends SpecOptions {
   readonly in: string;
@@ -148,9 +148,11 @@ async function execute(
 ): Promise<Record<string, TensorData>> {
   const { openDevice } = await import('../../runtime/device/open.js');
   const { Executor } = await import('../../runtime/execute/executor.js');
+  const { keptKernels } = await import('../../runtime/tune/tune.js');
   const gpu = await openDevice();
   try {
-    const executor = await Executor.create(gpu, program, { seed });
+    const candidates = await keptKernels(gpu, program, (text) => err(`${err.colors.yellow('warning')}: ${text}\n`));
+    const executor = await Executor.create(gpu, program, { seed, candidates });
     await executor.submit([{ entry: 'init', counter: 0 }]);
     if (weights) executor.write(weights);
     const [{ outputs }] = await executor.submit([{ entry: 'run', counter: 0, tensors }]);

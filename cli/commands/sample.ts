@@ -30,7 +30,7 @@ export async function sample(run: string, options: SampleCommandOptions): Promis
   };
   const loading = (text: string) => options.quiet || line.working(text);
   const made = await sampleRun(run, {
-    open: onGpu(),
+    open: onGpu({ choice: { warn } }),
     count: options.count,
     seed: options.seed,
     name: options.name,

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Program } from '../../compiler/program/types.js';
 import type { TrainOptions, TrainResult, TrainStart } from '../../runtime/train/options.js';
 import { readSafetensors } from '../../runtime/train/safetensors.js';
+import type { KernelChoice } from '../../runtime/tune/tune.js';
 import { EXIT, FileError, UsageError } from '../errors.js';
 import { compiledSpec } from '../programs.js';
 import { figuresText, number, ProgressLine } from '../progress.js';
@@ -25,6 +26,8 @@ export interface TrainCommandOptions extends SpecOptions {
   readonly traceSteps?: readonly number[];
   readonly best?: string;
   readonly checkpointEvery?: number;
+  readonly kernels?: KernelChoice;
+  readonly tune?: number;
   readonly json?: boolean;
 }
 
@@ -34,7 +37,11 @@ const RUNS = 'runs';
 export async function train(spec: string | undefined, options: TrainCommandOptions): Promise<void> {
   if (options.traceSteps && options.trace === undefined)
     throw new UsageError('--trace-steps says what --trace holds', 'give both: --trace FILE --trace-steps 1,10');
+  if (options.tune !== undefined && options.kernels !== undefined && options.kernels !== 'tuned')
+    throw new UsageError('--tune measures kernels, to take the fastest', `leave out --kernels ${options.kernels}`);
   const wanted = target(spec, options);
+  if (wanted.resume !== undefined && (options.kernels !== undefined || options.tune !== undefined))
+    throw new UsageError('a run goes on with its own kernels: --kernels and --tune have no meaning with --resume');
   const made = wanted.spec === undefined ? undefined : await programOf(wanted.spec, options);
   const resume = wanted.resume === true ? latestRun((made as Made).program.name, options.out) : wanted.resume;
   await session(
@@ -123,7 +130,7 @@ function latestRun(name: string, out: string | undefined): string {
   return latest.folder;
 }
 
-async function session(what: Omit<TrainOptions, 'open'>, { quiet, json }: TrainCommandOptions): Promise<void> {
+async function session(what: Omit<TrainOptions, 'open'>, { quiet, json, kernels, tune }: TrainCommandOptions): Promise<void> {
   const { train: start } = await import('../../runtime/train/train.js');
   const { onGpu } = await import('../../runtime/train/executor.js');
   const line = new ProgressLine();
@@ -131,17 +138,21 @@ async function session(what: Omit<TrainOptions, 'open'>, { quiet, json }: TrainC
   const events = json ? (event: string, facts: object) => out(`${JSON.stringify({ event, ...facts })}\n`) : () => undefined;
   const stop = stopOnSignals('stopping after this step; again to stop at once');
   let told = 0;
+  const warn = (text: string): void => {
+    line.clear();
+    err(`${err.colors.yellow('warning')}: ${text}\n`);
+  };
   try {
     const result = await start({
       ...what,
       versions: { ganc: version },
       signal: stop.signal,
-      open: onGpu({ progress: (done, total) => talk && line.passing(`compiling kernels ${done}/${total}`) }),
+      open: onGpu({
+        progress: (done, total) => talk && line.passing(`compiling kernels ${done}/${total}`),
+        choice: { kernels, seconds: tune, warn, progress: (done, total) => talk && line.passing(`measuring kernels ${done}/${total}`) },
+      }),
       loading: (text) => talk && line.working(text),
-      warn: (text) => {
-        line.clear();
-        err(`${err.colors.yellow('warning')}: ${text}\n`);
-      },
+      warn,
       started: (info) => {
         line.clear();
         events('start', { ...info, parameters: what.program && parameters(what.program) });

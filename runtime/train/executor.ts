@@ -2,6 +2,7 @@
 import type { Program } from '../../compiler/program/types.js';
 import { type DeviceOptions, openDevice } from '../device/open.js';
 import { Executor } from '../execute/executor.js';
+import { type ChoiceOptions, chooseKernels } from '../tune/tune.js';
 
 export type TrainExecutor = Pick<Executor, 'submit' | 'read' | 'write' | 'setField' | 'close' | 'choice'>;
 
@@ -28,12 +29,23 @@ export type OpenExecutor = (program: Program, request: OpenRequest) => Promise<O
 /** Sets over this go step by step also where the device would take them: memory is for weights. */
 const FIELD_BUDGET = 1 << 30;
 
-/** Opens the best device there is, or the one asked for. `progress` hears of kernels as they are compiled. */
-export function onGpu(options: DeviceOptions & { readonly progress?: (done: number, total: number) => void } = {}): OpenExecutor {
+export interface GpuOptions extends DeviceOptions {
+  /** Hears of kernels as they are compiled. */
+  readonly progress?: (done: number, total: number) => void;
+  /** How candidates are chosen for what begins here; what goes on keeps its own. */
+  readonly choice?: ChoiceOptions;
+}
+
+/** Opens the best device there is, or the one asked for. */
+export function onGpu(options: GpuOptions = {}): OpenExecutor {
   return async (program, { seed, choice, entries }) => {
     const gpu = await openDevice(options);
     try {
-      const executor = await Executor.create(gpu, program, { seed, entries, candidates: choice, warm: true, progress: options.progress });
+      // A run that goes on, or is looked at, may use kernels now that it did not when its choice was noted; for these nothing is measured.
+      const begun = choice !== undefined;
+      const chosen = await chooseKernels(gpu, program, begun ? { ...options.choice, seconds: 0 } : options.choice);
+      const candidates = begun ? { ...(typeof chosen === 'object' && chosen), ...choice } : chosen;
+      const executor = await Executor.create(gpu, program, { seed, entries, candidates, warm: true, progress: options.progress });
       return {
         executor,
         device: `${gpu.name} (${gpu.kind})`,

@@ -14,6 +14,7 @@ import { CeilingSampler, type Ceilings, median } from '../execute/ceilings.js';
 import { Executor } from '../execute/executor.js';
 import type { Memory } from '../execute/memory.js';
 import { clock, HOST_WORK, type HostWork, Stopwatch, type TimedSubmit } from '../execute/profile.js';
+import { keptKernels } from '../tune/tune.js';
 import { type Prepared, prepare } from './prepare.js';
 import { type Figures, figures } from './profile-figures.js';
 import { type TraceEvent, TraceWriter } from './profile-trace.js';
@@ -94,7 +95,13 @@ export async function profile(module: Module, lowered: Lowered, options: Profile
   const prepared = await prepareWithRows(lowered, { ...options, seed });
   const { plan } = prepared;
   const compiling = (done: number, total: number): void => progress?.(`compiling kernels ${done}/${total}`);
-  const executor = await Executor.create(gpu, program, { seed, entries: [...new Set([plan.init, ...trainingEntries(plan)])], warm: true, progress: compiling });
+  const executor = await Executor.create(gpu, program, {
+    seed,
+    entries: [...new Set([plan.init, ...trainingEntries(plan)])],
+    candidates: await keptKernels(gpu, program, options.warn),
+    warm: true,
+    progress: compiling,
+  });
   try {
     sampler = await CeilingSampler.create(gpu);
     await executor.submit([{ entry: plan.init, counter: 0 }]);

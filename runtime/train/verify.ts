@@ -13,6 +13,7 @@ import { position } from '../../grammar/source.js';
 import type { GpuDevice } from '../device/open.js';
 import { type Call, type CallResult, Executor } from '../execute/executor.js';
 import { byteSize, decode, type TensorData } from '../execute/tensor.js';
+import { keptKernels } from '../tune/tune.js';
 import { type Agreement, compare, GATES, type GateName, isRounding, norm, rounding } from './agreement.js';
 import { type Prepared, prepare } from './prepare.js';
 import { RowFeeder } from './rows.js';
@@ -79,7 +80,8 @@ export async function verifySteps(module: Module, lowered: Lowered, options: Ver
   const { seed = 0n, steps = 1, gpu } = options;
   const open = () => Promise.reject(new Error('verify opens its own'));
   const prepared = await prepare({ program, open, seed, steps, base: options.base, loading: options.progress, warn: options.warn });
-  const executor = await Executor.create(gpu, program, { seed, entries: prepared.entries });
+  const candidates = await keptKernels(gpu, program, options.warn);
+  const executor = await Executor.create(gpu, program, { seed, entries: prepared.entries, candidates });
   try {
     return await new Verifier(module, lowered, prepared, executor, options).run();
   } finally {
