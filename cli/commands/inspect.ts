@@ -5,6 +5,9 @@ import { compileSpec } from '../../compiler/compile.js';
 import type { Module } from '../../compiler/graph/module.js';
 import { size } from '../../compiler/graph/node.js';
 import { lower } from '../../compiler/plan/lower.js';
+import { placesOf } from '../../compiler/plan/purpose.js';
+import { memoryPlan } from '../../compiler/program/memory.js';
+import { trainingEntries } from '../../compiler/program/schedule.js';
 import type { Program } from '../../compiler/program/types.js';
 import { UsageError } from '../errors.js';
 import { dotOf, svgOf } from '../graph/graph.js';
@@ -120,9 +123,18 @@ function costs(module: Module, program: Program) {
       if (layer?.flops !== undefined && command.kind === 'dispatch') layer.flops += command.flops * times;
     }
   }
-  const memory: Record<string, number> = {};
-  for (const buffer of program.buffers) if (buffer.kind !== 'field') memory[buffer.kind] = (memory[buffer.kind] ?? 0) + buffer.size;
-  return { layers, kernels: program.kernels.length, entries, step: train ? step : undefined, memory };
+  return { layers, kernels: program.kernels.length, entries, step: train ? step : undefined, memory: memoryOf(module, program) };
+}
+
+/** What a training takes on the device, by kind of buffer and by purpose; of a spec without one, what all of it takes. Data come on top. */
+function memoryOf(module: Module, program: Program) {
+  const buffers: Record<string, number> = {};
+  for (const buffer of program.buffers) if (buffer.kind !== 'field') buffers[buffer.kind] = (buffers[buffer.kind] ?? 0) + buffer.size;
+  const { train, samples } = program;
+  const called = train && [train.init, ...trainingEntries(train), ...samples.map((sample) => sample.entry)];
+  const { largest, ...plan } = memoryPlan(program, called ?? program.entries.map((entry) => entry.name));
+  const placeOf = placesOf(module);
+  return { ...buffers, ...plan, largest: largest.map((tensor) => ({ ...tensor, line: placeOf(tensor.name) })) };
 }
 
 /** The layer that a dispatch works for: `G.fc1` for `G.fc1.uniform_init`. */
@@ -163,6 +175,22 @@ function show(module: Module, facts: ReturnType<typeof describe> & ReturnType<ty
   out(table([['entry', 'dispatches', 'FLOPs', 'read and written'], ...columns], [1, 2, 3], '  '));
   out(`  ${count(facts.kernels)} kernels\n`);
   if (facts.step) out(`  a training step: ${count(facts.step.dispatches)} dispatches, ${magnitude(facts.step.flops)} FLOPs\n`);
-  const memory = Object.entries(facts.memory).filter(([, size]) => size > 0);
-  out(`  memory: ${memory.map(([kind, size]) => `${kind} ${bytes(size)}`).join(', ')}; data come on top\n`);
+
+  heading(facts.step ? 'Memory of a training' : 'Memory');
+  const { weights, optimizer, averages, results, states: kept, judges, rest, players, largest, total: all } = facts.memory;
+  const kinds = { weights, optimizer, averages, 'gradients and results': results, states: kept, judges, 'all else': rest };
+  const used = Object.entries(kinds).filter(([, size]) => size > 0);
+  out(table([...used.map(([kind, size]) => [kind, bytes(size)]), ['all, and data on top', bytes(all)]], [1], '  '));
+  const moved = Object.entries(players).map(([name, own]) => [
+    name,
+    ...[own.weights, own.optimizer, own.averages].map((size) => (size > 0 ? bytes(size) : '')),
+  ]);
+  if (moved.length > 0) out(`\n${table([['player', 'weights', 'optimizer', 'averages'], ...moved], [1, 2, 3], '  ')}`);
+  const tensors = largest.map(({ name, kind, shape, bytes: size, line }) => [
+    kind === 'result' ? `a result of ${name}` : name,
+    shape ? shapeText(shape) : '',
+    bytes(size),
+    line ?? '',
+  ]);
+  out(`\n${table([['largest', 'shape', 'size', 'line'], ...tensors], [2], '  ')}`);
 }

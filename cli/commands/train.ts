@@ -1,7 +1,11 @@
 /** `ganc train SPEC|DIR`: from a spec or a compiled program to a run with pictures and checkpoints. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { compileSpec } from '../../compiler/compile.js';
+import { placesOf } from '../../compiler/plan/purpose.js';
+import type { MemoryPlan } from '../../compiler/program/memory.js';
 import type { Program } from '../../compiler/program/types.js';
+import type { GpuOptions } from '../../runtime/train/executor.js';
 import type { TrainOptions, TrainResult, TrainStart } from '../../runtime/train/options.js';
 import { readSafetensors } from '../../runtime/train/safetensors.js';
 import type { KernelChoice } from '../../runtime/tune/tune.js';
@@ -9,8 +13,8 @@ import { EXIT, FileError, UsageError } from '../errors.js';
 import { compiledSpec } from '../programs.js';
 import { figuresText, number, ProgressLine } from '../progress.js';
 import { stopOnSignals } from '../signals.js';
-import { readSource, type SpecOptions, STDIN } from '../source.js';
-import { count, duration, err, out } from '../terminal.js';
+import { compileOptions, readSource, type SpecOptions, STDIN } from '../source.js';
+import { bytes, count, duration, err, out } from '../terminal.js';
 import { version } from '../version.js';
 
 export interface TrainCommandOptions extends SpecOptions {
@@ -64,6 +68,7 @@ export async function train(spec: string | undefined, options: TrainCommandOptio
       stats: options.stats,
     },
     options,
+    made?.places,
   );
 }
 
@@ -92,6 +97,8 @@ interface Made {
   readonly text?: string;
   /** Folder that the paths of its data start from: that of the spec. */
   readonly base: string;
+  /** Lines of the spec, for what does not fit on the device. */
+  readonly places?: GpuOptions['places'];
 }
 
 async function programOf(path: string, options: TrainCommandOptions): Promise<Made> {
@@ -109,7 +116,11 @@ async function programOf(path: string, options: TrainCommandOptions): Promise<Ma
   const source = readSource(path);
   const fed = options.feed === undefined ? undefined : new Set((await readSafetensors(options.feed)).keys());
   const made = await compiledSpec(source, options, { fed, trace: options.trace !== undefined, stats: options.stats !== undefined });
-  return { ...made, base: source.name === STDIN ? '.' : dirname(source.name) };
+  const places = (): ((path: string) => string | undefined) => {
+    const { module } = compileSpec(source, compileOptions(options));
+    return module ? placesOf(module) : () => undefined;
+  };
+  return { ...made, base: source.name === STDIN ? '.' : dirname(source.name), places };
 }
 
 /** The run of this name that was begun or gone on with last; `out` names it where given. */
@@ -130,7 +141,7 @@ function latestRun(name: string, out: string | undefined): string {
   return latest.folder;
 }
 
-async function session(what: Omit<TrainOptions, 'open'>, { quiet, json, kernels, tune }: TrainCommandOptions): Promise<void> {
+async function session(what: Omit<TrainOptions, 'open'>, { quiet, json, kernels, tune }: TrainCommandOptions, places?: GpuOptions['places']): Promise<void> {
   const { train: start } = await import('../../runtime/train/train.js');
   const { onGpu } = await import('../../runtime/train/executor.js');
   const line = new ProgressLine();
@@ -149,7 +160,13 @@ async function session(what: Omit<TrainOptions, 'open'>, { quiet, json, kernels,
       signal: stop.signal,
       open: onGpu({
         progress: (done, total) => talk && line.passing(`compiling kernels ${done}/${total}`),
+        planned: (device, plan, free) => {
+          line.clear();
+          events('memory', { device, ...plan, free });
+          if (talk) err(`device      ${device}\nmemory      ${memoryText(plan, free)}\n`);
+        },
         choice: { kernels, seconds: tune, warn, progress: (done, total) => talk && line.passing(`measuring kernels ${done}/${total}`) },
+        places,
       }),
       loading: (text) => talk && line.working(text),
       warn,
@@ -201,7 +218,6 @@ function parameters(program: Program): Record<string, number> {
 }
 
 function header(info: TrainStart, program: Program | undefined): void {
-  err(`device      ${info.device}\n`);
   if (info.data) err(`data        ${info.data}\n`);
   if (program) {
     const nets = Object.entries(parameters(program)).map(([net, n]) => `${net} ${count(n)}`);
@@ -209,6 +225,13 @@ function header(info: TrainStart, program: Program | undefined): void {
   }
   if (info.init) err(`init        ${initText(info.init)}\n`);
   err(`run         ${info.folder}${info.step > 0 ? `, going on from step ${count(info.step)}` : ''}\n`);
+}
+
+/** `weights 5.7 MiB, optimizer 11.4 MiB, gradients and results 31.0 MiB, data 45.0 MiB: 93.1 MiB of 21.1 GiB that are free`. */
+function memoryText({ weights, optimizer, averages, states, judges, results, rest, data, total }: MemoryPlan, free: number | undefined): string {
+  const parts = { weights, optimizer, averages, 'gradients and results': results, data, other: states + judges + rest };
+  const shown = Object.entries(parts).flatMap(([name, size]) => (size > 0 ? [`${name} ${bytes(size)}`] : []));
+  return `${shown.join(', ')}: ${bytes(total)}${free === undefined ? '' : ` of ${bytes(free)} that are free`}`;
 }
 
 /** `4 of 10 weights given; fresh: D.fc1.weight, D.fc1.bias, ...`. */

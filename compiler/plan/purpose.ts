@@ -19,9 +19,22 @@ export interface Purpose {
 /** What a kernel does at most one of, or several alike. */
 const ANCHORS: ReadonlySet<OpName> = new Set(['matmul', 'conv', 'sum', 'max']);
 
+/** The line of the spec that a weight's, result's or command's path belongs to: that of the innermost layer in it. */
+export function placesOf(module: Module): (path: string) => string | undefined {
+  const layers = layersOf(module);
+  return (path) => {
+    const span = layerOf(layers, path);
+    return span && placeOf(span);
+  };
+}
+
+function layersOf(module: Module): Map<string, Span> {
+  return new Map(module.layers.map((layer) => [layer.path, layer.span]));
+}
+
 /** The purpose of every command of the program. */
 export function purposes(module: Module, { program, entries }: Lowered): Map<Command, Purpose> {
-  const layers = new Map(module.layers.map((layer) => [layer.path, layer.span]));
+  const layers = layersOf(module);
   const ours = new Set<Source>(prelude);
   const kinds = new Map(module.variables.map(({ name, kind }) => [name, kind]));
   const found = new Map<Command, Purpose>();

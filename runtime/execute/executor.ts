@@ -3,11 +3,12 @@
  * Everything happens in the order of the calls of this class, also where a submit has to wait because too many are in flight.
  */
 import { drawKey } from '../../compiler/graph/threefry.js';
+import { allocated } from '../../compiler/program/memory.js';
 import type { Entry, Program, ProgramVariable } from '../../compiler/program/types.js';
 import { isSaved } from '../../compiler/program/variables.js';
 import { GpuError, InputError } from '../device/error.js';
 import { GPUBufferUsage, type GpuDevice } from '../device/open.js';
-import { allocate, allocated, checkBudget, checkField, type Memory } from './memory.js';
+import { allocate, checkBudget, checkField, type Memory, type Wanted } from './memory.js';
 import { Order } from './order.js';
 import { type Call, entryOf, packedOffset, packInputs } from './packing.js';
 import { type CandidateChoice, type CompiledKernel, compileKernels } from './pipelines.js';
@@ -29,8 +30,10 @@ export interface ExecutorOptions {
   readonly entries?: readonly string[];
   /** Submits that may be unfinished at a time; a further one waits. Default 4. */
   readonly inFlight?: number;
-  /** Bytes that the program may take on the device. Default: for a software device the free memory of the machine. */
+  /** Bytes that the program may take on the device, and of the rows that it will be given: see `Wanted`, also for `places`. */
   readonly memoryLimit?: number;
+  readonly data?: number;
+  readonly places?: Wanted['places'];
   /** Compile on other threads too, and wait for it: see `warm`. Else a software device compiles at the first dispatch of each kernel. */
   readonly warm?: boolean;
   /** Called as kernels become ready. */
@@ -87,8 +90,9 @@ export class Executor {
    */
   static async create(gpu: GpuDevice, program: Program, options: ExecutorOptions): Promise<Executor> {
     gpu.check();
-    checkBudget(gpu, program, options.memoryLimit);
     const entries = options.entries ? options.entries.map((name) => entryOf(program, name)) : program.entries;
+    const wanted: Wanted = { entries: options.entries, data: options.data, limit: options.memoryLimit, places: options.places };
+    checkBudget(gpu, program, wanted);
     const used = [...new Set(entries.flatMap((entry) => entry.commands.flatMap((c) => (c.kind === 'dispatch' ? [c.kernel] : []))))].sort((a, b) => a - b);
     const late = options.warm === true && compilesLate(gpu);
     const compiled = await compileKernels(
@@ -98,7 +102,7 @@ export class Executor {
     );
     if (late) await warm(gpu, compiled, options.progress);
     const kernels = new Map(used.map((index, i) => [index, compiled[i]]));
-    const buffers = await allocate(gpu, program);
+    const buffers = await allocate(gpu, program, wanted);
     gpu.device.pushErrorScope('validation');
     const executor = new Executor(gpu, program, buffers, kernels, entries, Math.max(1, options.inFlight ?? 4));
     executor.#fillConstants(options.seed);

@@ -1,5 +1,6 @@
 /** The buffers of a program: checked against the device and the machine first, then allocated. Running out of memory may be a crash of the driver. */
 import { freemem } from 'node:os';
+import { bufferSizes, type LargeTensor, type MemoryPlan, memoryPlan } from '../../compiler/program/memory.js';
 import type { Program, ProgramBuffer } from '../../compiler/program/types.js';
 import { GpuError, InputError } from '../device/error.js';
 import { GPUBufferUsage, type GpuDevice, gpuFault } from '../device/open.js';
@@ -8,9 +9,20 @@ import { byteSize } from './tensor.js';
 /** Bytes on the device by kind of buffer, and in all. */
 export type Memory = Record<ProgramBuffer['kind'] | 'staging' | 'readback' | 'total', number>;
 
+/** What is to be allocated, and what a refusal can say of it. */
+export interface Wanted {
+  /** The entries that will be called; default all. */
+  readonly entries?: readonly string[];
+  /** Bytes of the rows of data that will come on top. */
+  readonly data?: number;
+  /** Most bytes to take. Default: for a software device the machine's free memory; a GPU does not tell. */
+  readonly limit?: number;
+  /** Where in the spec the layer of a weight or result is: `gan.gan:12`. Asked for only where something does not fit. */
+  readonly places?: () => (path: string) => string | undefined;
+}
+
 const { STORAGE, UNIFORM, COPY_DST, COPY_SRC } = GPUBufferUsage;
 const LARGEST_SHOWN = 5;
-const SMALLER = 'make the batch, the clip or the nets smaller';
 
 export function formatBytes(n: number): string {
   const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
@@ -18,78 +30,95 @@ export function formatBytes(n: number): string {
   return `${i === 0 ? n : (n / 1024 ** i).toFixed(1)} ${units[i]}`;
 }
 
-/** Size to allocate: whole words, and never nothing, since nothing cannot be bound. */
-export function allocated(size: number): number {
-  return Math.max(16, Math.ceil(size / 16) * 16);
+function entriesOf(program: Program, { entries }: Wanted): readonly string[] {
+  return entries ?? program.entries.map((entry) => entry.name);
 }
 
-/** Without the data fields, whose size is not known yet. */
-function totalSize(program: Program): number {
-  return program.buffers.reduce((sum, buffer) => sum + (buffer.kind === 'field' ? 0 : allocated(buffer.size)), 0);
+export function planOf(program: Program, wanted: Wanted): MemoryPlan {
+  return memoryPlan(program, entriesOf(program, wanted), wanted.data);
 }
 
-/** The largest variables, for messages: `G.fc1.weight [512, 100] (200.0 KiB), ...`. */
-function largest(program: Program, buffer?: number): string {
-  const list = program.variables
-    .filter((v) => v.kind !== 'flat' && (buffer === undefined || v.buffer === buffer))
-    .map((v) => ({ v, bytes: byteSize(v.shape) }))
-    .sort((a, b) => b.bytes - a.bytes)
-    .slice(0, LARGEST_SHOWN);
-  return list.map(({ v, bytes }) => `${v.name} [${v.shape.join(', ')}] (${formatBytes(bytes)})`).join(', ');
+/** `G.fc1.weight [512, 100] (200.0 KiB, gan.gan:12), a result of G.conv2 (64.0 MiB, gan.gan:14)`. */
+function tensorsText(tensors: readonly LargeTensor[], { places }: Wanted): string {
+  const placeOf = places?.();
+  return tensors
+    .map(({ name, kind, shape, bytes }) => {
+      const place = placeOf?.(name);
+      const what = kind === 'result' ? `a result of ${name}` : `${name}${shape ? ` [${shape.join(', ')}]` : ''}`;
+      return `${what} (${[formatBytes(bytes), ...(place === undefined ? [] : [place])].join(', ')})`;
+    })
+    .join(', ');
 }
 
-/** What the machine can still give to a software device, whose memory is the machine's own. */
-function available(): number {
+/** Bytes that can still be had where the device says: a software device takes the machine's own memory. */
+export function freeMemory(gpu: GpuDevice): number | undefined {
+  if (gpu.kind === 'gpu') return undefined;
   const constrained = process.constrainedMemory();
   const free = freemem();
   return constrained > 0 && constrained < Number.MAX_SAFE_INTEGER ? Math.min(free, Math.max(0, constrained - process.memoryUsage.rss())) : free;
 }
 
-/**
- * Throws GpuError where the program cannot fit: a buffer over the device's limit, or all of them over `limit` (default: for a software device the
- * machine's free memory; a GPU does not tell).
- */
-export function checkBudget(gpu: GpuDevice, program: Program, limit?: number): void {
-  const { maxBufferSize, maxStorageBufferBindingSize } = gpu.limits;
-  program.buffers.forEach((buffer, index) => {
-    if (buffer.size <= maxBufferSize) return;
-    const names = largest(program, index);
-    throw new GpuError(
-      `a buffer of ${formatBytes(buffer.size)} (${buffer.kind}${buffer.entry ? ` of ${buffer.entry}` : ''}) is more than the adapter allows`,
-      `${gpu.name} allows ${formatBytes(maxBufferSize)} a buffer${names ? `; the largest in it: ${names}` : ''}`,
-      SMALLER,
-    );
-  });
+/** Throws GpuError where the program cannot fit: a buffer or a binding over the device's limit, or all buffers over what is free. */
+export function checkBudget(gpu: GpuDevice, program: Program, wanted: Wanted): void {
+  const { maxBufferSize, maxStorageBufferBindingSize, maxUniformBufferBindingSize } = gpu.limits;
+  const entries = entriesOf(program, wanted);
   for (const entry of program.entries) {
+    if (!entries.includes(entry.name)) continue;
     for (const command of entry.commands) {
       if (command.kind !== 'dispatch') continue;
       const { kernel, label } = command;
-      command.bindings.forEach((binding, i) => {
-        const uniform = program.kernels[kernel].bindings[i] === 'uniform';
-        const most = uniform ? gpu.limits.maxUniformBufferBindingSize : maxStorageBufferBindingSize;
-        if (binding.size <= most) return;
-        const names = largest(program, binding.buffer);
+      command.bindings.forEach(({ buffer, offset, size }, i) => {
+        const most = program.kernels[kernel].bindings[i] === 'uniform' ? maxUniformBufferBindingSize : maxStorageBufferBindingSize;
+        if (size <= most) return;
+        const inside = program.variables.filter((v) => v.kind !== 'flat' && v.buffer === buffer && v.offset >= offset && v.offset < offset + size);
+        const tensors = inside.map((v): LargeTensor => ({ name: v.name, kind: v.kind, shape: v.shape, bytes: byteSize(v.shape) }));
+        const largest = tensors.sort((a, b) => b.bytes - a.bytes).slice(0, LARGEST_SHOWN);
+        const place = wanted.places?.()(label);
         throw new GpuError(
-          `"${label}" (kernel ${program.kernels[kernel].id}) needs ${formatBytes(binding.size)} in one piece`,
-          `${gpu.name} allows ${formatBytes(most)} a binding${names ? `; the largest variables there: ${names}` : ''}`,
-          SMALLER,
+          `"${label}"${place === undefined ? '' : ` (${place})`} needs ${formatBytes(size)} in one piece`,
+          `${gpu.name} allows ${formatBytes(most)}${largest.length > 0 ? `; there lies ${tensorsText(largest, wanted)}` : ''} (kernel ${program.kernels[kernel].id})`,
+          largest.length > 0 ? 'make the layer narrower' : (batchText(program, most / size) ?? 'make the batch, the clip or the layer smaller'),
         );
       });
     }
   }
-  const total = totalSize(program);
-  const most = limit ?? (gpu.kind === 'gpu' ? Number.POSITIVE_INFINITY : available());
-  if (total > most) throw tooLarge(program, total, `${formatBytes(most)} is free`);
+  bufferSizes(program, entries).forEach((size, index) => {
+    if (size <= maxBufferSize) return;
+    const { kind, entry } = program.buffers[index];
+    const inside = program.variables.filter((v) => v.kind !== 'flat' && v.buffer === index);
+    const tensors = inside.map((v): LargeTensor => ({ name: v.name, kind: v.kind, shape: v.shape, bytes: byteSize(v.shape) }));
+    const largest = tensors.sort((a, b) => b.bytes - a.bytes).slice(0, LARGEST_SHOWN);
+    throw new GpuError(
+      `a buffer of ${formatBytes(size)} (${kind}${entry ? ` of ${entry}` : ''}) is more than the adapter allows`,
+      `${gpu.name} allows ${formatBytes(maxBufferSize)} a buffer${largest.length > 0 ? `; the largest in it: ${tensorsText(largest, wanted)}` : ''}`,
+      'make the batch, the clip or the nets smaller',
+    );
+  });
+  const most = wanted.limit ?? freeMemory(gpu);
+  const plan = planOf(program, wanted);
+  if (most !== undefined && plan.total > most) throw tooLarge(program, plan, wanted, `${formatBytes(most)} is free`, most);
 }
 
-function tooLarge(program: Program, total: number, reason: string): GpuError {
-  const by = (kind: ProgramBuffer['kind']) => program.buffers.reduce((sum, b) => sum + (b.kind === kind ? b.size : 0), 0);
-  const names = largest(program);
+/** The largest tensors by name, and what would help. `most`: what there is, where that is known. */
+function tooLarge(program: Program, plan: MemoryPlan, wanted: Wanted, reason: string, most?: number): GpuError {
+  const { weights, optimizer, averages, states, judges, results, data, rest, total } = plan;
+  const parts = { weights, optimizer, averages, states, judges, 'gradients and results': results, data, rest };
+  const shown = Object.entries(parts).filter(([, bytes]) => bytes > 0);
+  const batch = most === undefined ? batchText(program, 0.5) : batchText(program, (most - (total - results)) / results);
   return new GpuError(
     `"${program.name}" needs ${formatBytes(total)} of GPU memory`,
-    `${reason}; ${formatBytes(by('variables'))} are weights and states${names ? `, the largest of them ${names}` : ''}; ${formatBytes(by('scratch'))} are intermediate results`,
-    SMALLER,
+    `${reason}; ${shown.map(([name, bytes]) => `${name} ${formatBytes(bytes)}`).join(', ')}\n  largest: ${tensorsText(plan.largest.slice(0, LARGEST_SHOWN), wanted)}`,
+    results * 2 > total && batch !== undefined ? batch : `make the nets narrower${batch === undefined ? '' : `, or ${batch}`}`,
   );
+}
+
+/** The batch at which results take this share of what they do now, with updates that stay as they are. */
+function batchText({ train }: Program, share: number): string | undefined {
+  if (train === undefined || !(share > 0)) return undefined;
+  let smaller = train.batch;
+  while (smaller > 1 && (smaller > train.batch * share || train.batch % smaller !== 0)) smaller--;
+  if (smaller > train.batch * share || smaller === train.batch) return undefined;
+  return `train with batch ${smaller} in place of ${train.batch}; accumulate ${(train.accumulate ?? 1) * (train.batch / smaller)} then keeps the update's size`;
 }
 
 const USAGE: Record<ProgramBuffer['kind'], number> = {
@@ -115,22 +144,22 @@ async function guarded<T>(gpu: GpuDevice, make: () => T, outOfMemory: (text: str
   return made;
 }
 
-/** The program's buffers by number, zeroed; those of data fields are undefined until there are rows. */
-export async function allocate(gpu: GpuDevice, program: Program): Promise<(GPUBuffer | undefined)[]> {
-  const total = totalSize(program);
+/** The program's buffers by number, zeroed; undefined are those that no wanted entry needs, and those of data fields until there are rows. Throws GpuError. */
+export async function allocate(gpu: GpuDevice, program: Program, wanted: Wanted): Promise<(GPUBuffer | undefined)[]> {
+  const sizes = bufferSizes(program, entriesOf(program, wanted));
   return guarded(
     gpu,
     () =>
       program.buffers.map((buffer, index) =>
-        buffer.kind === 'field'
+        sizes[index] === 0
           ? undefined
           : gpu.device.createBuffer({
               label: `${buffer.kind} ${index}${buffer.entry ? ` of ${buffer.entry}` : ''}`,
-              size: allocated(buffer.size),
+              size: sizes[index],
               usage: USAGE[buffer.kind],
             }),
       ),
-    (text) => tooLarge(program, total, `the GPU ran out of memory (${text})`),
+    (text) => tooLarge(program, planOf(program, wanted), wanted, `the GPU ran out of memory (${text})`),
   );
 }
 

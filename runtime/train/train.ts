@@ -70,6 +70,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       seed: prepared.seed,
       choice: checkpoint?.choice ?? prepared.past?.choice,
       entries: prepared.entries,
+      fields: prepared.fields.map((name) => prepared.data?.fields.get(name)?.bytes.byteLength ?? 0),
     });
     begun = true;
     if (judges !== undefined) opened.executor.write(judges);

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { ganc } from './support.js';
 
@@ -15,6 +16,13 @@ test('inspect --json names every weight with its shape', async () => {
   expect(facts.judges).toEqual([{ name: 'J', parameters: 37_306 }]);
   expect(facts.step.dispatches).toBeGreaterThan(10);
   expect(facts.memory.variables).toBeGreaterThan(4 * 3 * 2_290_000);
+  // G 1,486,352 and D 804,865 numbers; the largest of them by name and line.
+  expect(facts.memory.weights).toBe(4 * (1_486_352 + 804_865));
+  const line =
+    readFileSync('specs/mnist-mlp.gan', 'utf8')
+      .split('\n')
+      .findIndex((text) => text.includes('linear(784)')) + 1;
+  expect(facts.memory.largest).toContainEqual(expect.objectContaining({ name: 'G.fc4.weight', bytes: 4 * 1024 * 784, line: `specs/mnist-mlp.gan:${line}` }));
 });
 
 test('inspect shows a table', async () => {
@@ -23,6 +31,8 @@ test('inspect shows a table', async () => {
   expect(stdout).toMatch(/Layers/);
   expect(stdout).toMatch(/and judge J, which learns apart: 37,306\n/);
   expect(stdout).toMatch(/a training step: [\d,]+ dispatches/);
+  expect(stdout).toMatch(/Memory of a training\n {2}weights +[\d.]+ MiB\n/);
+  expect(stdout).toMatch(/G\.linear\.weight +\[3136, 100\] +1\.2 MiB +specs\/dcgan\.gan:\d+\n/);
 });
 
 test('doctor --json names the device, its kind and its speed', async () => {

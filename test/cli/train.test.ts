@@ -37,6 +37,7 @@ async function weights(run: string, step: number): Promise<Record<string, string
 test('init, a few steps, sample: pictures and numbers', async () => {
   expect((await ganc(['init', 'first'], { cwd })).code).toBe(0);
   const trained = await ganc(['train', 'first/gan.gan', '--set', 'width=32', '--steps', '3', '--out', 'first/run'], { cwd });
+  expect(trained.stderr).toMatch(/^memory {6}weights [\d.]+ MiB, optimizer [\d.]+ MiB,.* data 7\.5 MiB.*: [\d.]+ MiB/m);
   expect(trained.stderr).toMatch(/step 3\/3/);
   expect(trained.stderr).not.toContain('\r');
   expect(trained).toMatchObject({ code: 0, stdout: 'first/run\n' });
