@@ -84,3 +84,27 @@ export function nextColumn(e: Emitter, coordinates: readonly string[], axes: rea
   next[0] = e.writer.let(`${coordinates[0]} + ${carry}`);
   return next;
 }
+
+/** Statements that compute places in the operands. */
+export class Places {
+  constructor(
+    private readonly e: Emitter,
+    private readonly p: Problem,
+  ) {}
+
+  offset(operand: 'input' | 'kernel'): string {
+    return this.e.parameter(`${operand} offset`, this.p[operand].view.offset);
+  }
+
+  plus(a: string, b: string): string {
+    if (b === '0u') return a;
+    return this.e.let(`${a} + ${b}`);
+  }
+
+  /** So many steps along an axis of an operand, in elements. */
+  times(count: string, operand: 'input' | 'kernel', axis: number): string {
+    const stride = this.p[operand].view.strides[axis];
+    if (count === '0u' || stride === 1) return count;
+    return this.e.let(`${count} * ${this.e.parameter(`${operand} stride ${axis}`, stride >>> 0)}`);
+  }
+}

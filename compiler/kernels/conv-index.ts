@@ -51,15 +51,34 @@ export function convAxes(attrs: ConvAttrs, input: readonly number[], taps: reado
   });
 }
 
+/** One phase of an axis: its positions, its taps, and the coordinate that its first tap reads at its first position. */
+export interface Phase {
+  readonly positions: number;
+  readonly taps: number;
+  readonly start: number;
+}
+
+export function phasesOf(axis: Axis): Phase[] {
+  return range(axis.phases).map((phase) => {
+    const positions = Math.max(0, Math.ceil((axis.size - phase) / axis.phases));
+    const first = range(axis.tapStep).find((k) => (phase * axis.stride + k * axis.dilation - axis.padding) % axis.inputDilation === 0);
+    if (first === undefined || first >= axis.taps) return { positions, taps: 0, start: 0 };
+    return {
+      positions,
+      taps: Math.ceil((axis.taps - first) / axis.tapStep),
+      start: (phase * axis.stride + first * axis.dilation - axis.padding) / axis.inputDilation,
+    };
+  });
+}
+
+/** Whether all that is read along the axis lies in the input: no padding. */
+export function staysInside(axis: Axis): boolean {
+  return phasesOf(axis).every(
+    ({ positions, taps, start }) => taps === 0 || (start >= 0 && start + (positions - 1) * axis.advance + (taps - 1) * axis.reach < axis.input),
+  );
+}
+
 /** Multiplications that the convolution needs, counted over phases; elements outside of the input count too. */
 export function convTerms(axes: readonly Axis[]): number {
-  return axes.reduce((product, axis) => {
-    let pairs = 0;
-    for (let phase = 0; phase < axis.phases; phase++) {
-      const positions = Math.ceil((axis.size - phase) / axis.phases);
-      const first = range(axis.tapStep).find((k) => (phase * axis.stride + k * axis.dilation - axis.padding) % axis.inputDilation === 0);
-      if (positions > 0 && first !== undefined && first < axis.taps) pairs += positions * Math.ceil((axis.taps - first) / axis.tapStep);
-    }
-    return product * pairs;
-  }, 1);
+  return axes.reduce((product, axis) => product * phasesOf(axis).reduce((sum, { positions, taps }) => sum + positions * taps, 0), 1);
 }

@@ -4,34 +4,40 @@
  * gradient (channels and batch exchanged by the strides of the operands).
  */
 import type { Node } from '../graph/node.js';
-import { type AxisNames, axisNames, columnCoordinates, length, nextColumn } from './conv-axes.js';
+import { type AxisNames, axisNames, columnCoordinates, length, nextColumn, Places } from './conv-axes.js';
 import { convTerms } from './conv-index.js';
-import { convProblem, type Problem } from './conv-problem.js';
+import { columnsOf, convProblem, type Problem } from './conv-problem.js';
+import { RowSum } from './conv-rows.js';
 import type { Emitter } from './emitter.js';
 import { addVariants, DEPTH, declareSums, describe, type Launch, laneRow, multiply, openTile, range, rowGroups, sink, withFallback } from './gemm-tile.js';
 import { type GeneratedKernel, type Group, KernelBuilder, type Site } from './kernel.js';
 import { overMergedPositions } from './merge-axes.js';
 
+/** Terms of a sum to which what follows it is no small matter. */
+const SHORT_SUM = 64;
+
 /** One convolution and its epilogue. Throws where an operand is no affine view of a stored value: fusion leaves only such. */
 export function conv(group: Group, site: Site): GeneratedKernel {
   const generate = (over: Group, at: Site, anchor: Node): GeneratedKernel => withFallback((vectors) => build(over, at, anchor, vectors));
   const [anchor] = group.anchors;
-  const { swapped, axes } = convProblem(anchor, site);
+  const { swapped, axes, channels, window } = convProblem(anchor, site);
   // Columns in order are positions in order.
   const inOrder = !swapped && axes.every((axis) => axis.phases === 1);
   const positions = axes.reduce((product, axis) => product * axis.size, 1);
-  const gains = inOrder && axes[axes.length - 1].size % 4 !== 0 && positions % 4 === 0;
+  // What follows the sum then goes by fours, which matters where that is not long.
+  const long = window !== undefined && axes.reduce((product, axis) => product * axis.taps, channels) > SHORT_SUM;
+  const gains = inOrder && !long && axes[axes.length - 1].size % 4 !== 0 && positions % 4 === 0;
   return (gains ? overMergedPositions(group, site, generate) : undefined) ?? generate(group, site, anchor);
 }
 
 /** `anchor`: the convolution; the group's may be the same, counted over positions. */
 function build(group: Group, site: Site, anchor: Node, vectors: boolean): KernelBuilder {
   const kernel = new KernelBuilder(group, site);
-  const p = convProblem(anchor, site);
+  const p = convProblem(anchor, site, anchor === group.anchors[0]);
   addVariants(kernel, p.rows, (e, launch) => write(e, launch, p, vectors));
   const phased = p.axes.some((axis) => axis.inputDilation > 1) ? '_phases' : '';
   const flops = 2 * p.batch * p.groups * p.rows * p.channels * convTerms(p.axes);
-  describe(kernel, `conv${p.axes.length}d_${p.inner}${phased}${p.swapped ? '_swapped' : ''}`, flops);
+  describe(kernel, `conv${p.axes.length}d_${p.window === undefined ? p.inner : 'rows'}${phased}${p.swapped ? '_swapped' : ''}`, flops);
   return kernel;
 }
 
@@ -49,22 +55,18 @@ interface Reach {
 
 /** Writes one text, and gives its grid. */
 function write(e: Emitter, launch: Launch, p: Problem, vectors: boolean): readonly [number, number, number] {
-  const product = (numbers: readonly number[]): number => numbers.reduce((a, b) => a * b, 1);
-  const { layer, workgroups } = openTile(e, launch, {
-    rows: p.rows,
-    columns: p.batch * product(p.axes.map((axis) => Math.ceil(axis.size / axis.phases))),
-    layers: p.groups * product(p.axes.map((axis) => axis.phases)),
-  });
-  const { group, axes } = openLayer(e, p, layer);
+  const layers = p.axes.reduce((product, axis) => product * axis.phases, p.groups);
+  const { layer, workgroups } = openTile(e, launch, { rows: p.rows, columns: columnsOf(p), layers });
+  const { group, axes: own } = openLayer(e, p, layer);
+  const axes = p.window === undefined ? own : byFours(e, p, own);
   const rowCount = length(e, p.kernel, 1);
   const columnCount = e.let([length(e, p.input, 0), ...axes.map((axis) => axis.positions)].join(' * '));
-  const sum = new Sum(e, launch, p, group, axes);
   declareSums(launch.tile, e.writer);
-  sum.nest(
-    0,
-    sum.columns.map((column) => ({ place: column.place, inside: undefined })),
-    sum.rows,
-  );
+  if (p.window === undefined) {
+    const sum = new Sum(e, launch, p, group, axes);
+    const reaches = sum.columns.map((column) => ({ place: column.place, inside: undefined }));
+    sum.nest(0, reaches, sum.rows);
+  } else new RowSum(e, launch, p, p.window, group, axes, vectors).write();
 
   /** Coordinates of an element of the result, by its column and row. */
   const place = (column: string): ((row: string) => string[]) => {
@@ -82,8 +84,24 @@ function write(e: Emitter, launch: Launch, p: Problem, vectors: boolean): readon
     return (row) => (p.swapped ? [row, group, image, ...space] : [image, group, row, ...space]);
   };
   const quads = vectors && !p.swapped && p.axes[p.axes.length - 1].phases === 1;
-  sink(e, launch.tile, e.domain, { rowCount, columnCount, place, quads });
+  const present = axes === own ? undefined : presentOf(e, own, axes, columnCount);
+  sink(e, launch.tile, e.domain, { rowCount, columnCount, place, quads, present });
   return workgroups;
+}
+
+/** The axes where columns are counted as if the last axis had a multiple of four positions, in each phase. The same where it has. */
+function byFours(e: Emitter, p: Problem, axes: AxisNames[]): AxisNames[] {
+  const { phases, size } = p.axes[p.axes.length - 1];
+  if (phases === 1 && size % 4 === 0) return axes;
+  const last = axes[axes.length - 1];
+  return [...axes.slice(0, -1), { ...last, positions: e.let(`(${last.positions} + 3u) / 4u * 4u`) }];
+}
+
+/** How many of the four columns of a lane are positions of the result. */
+function presentOf(e: Emitter, own: readonly AxisNames[], axes: readonly AxisNames[], columnCount: string): string {
+  const first = columnCoordinates(e, 'column0', axes)[axes.length];
+  const { positions } = own[own.length - 1];
+  return e.let(`select(0u, min(4u, max(${positions}, ${first}) - ${first}), column0 < ${columnCount})`);
 }
 
 /** Layers of the grid: the group, then the phase of each axis that has several. */
@@ -114,6 +132,7 @@ class Sum {
   private readonly input: string;
   private readonly kernel: string;
   private readonly channels: string;
+  private readonly places: Places;
 
   constructor(
     private readonly e: Emitter,
@@ -122,6 +141,7 @@ class Sum {
     group: string,
     private readonly axes: readonly AxisNames[],
   ) {
+    this.places = new Places(e, p);
     this.input = e.array(p.input.view.leaf);
     this.kernel = e.array(p.kernel.view.leaf);
     this.channels = length(e, p.input, 2);
@@ -132,31 +152,16 @@ class Sum {
       // Columns beyond the last read some image, and are not written.
       const image = p.batch === 1 ? '0u' : e.let(`min(${coordinates[0]}, ${length(e, p.input, 0)} - 1u)`);
       columns.push({
-        place: this.plus(this.plus(this.offset('input'), this.times(image, 'input', 0)), this.times(group, 'input', 1)),
+        place: this.places.plus(this.places.plus(this.places.offset('input'), this.places.times(image, 'input', 0)), this.places.times(group, 'input', 1)),
         starts: axes.map((axis, i) => (coordinates[i + 1] === '0u' ? axis.start : e.let(`i32(${coordinates[i + 1]} * ${axis.advance}) + ${axis.start}`))),
       });
     }
     this.columns = columns;
-    const base = this.plus(this.offset('kernel'), this.times(group, 'kernel', 0));
+    const base = this.places.plus(this.places.offset('kernel'), this.places.times(group, 'kernel', 0));
     this.rows = range(rowGroups(launch.tile)).map((part) => {
       const row = e.let(`min(row0 + ${laneRow(launch.tile, part)}, ${length(e, p.kernel, 1)} - 1u)`);
-      return this.plus(base, this.times(row, 'kernel', 1));
+      return this.places.plus(base, this.places.times(row, 'kernel', 1));
     });
-  }
-
-  private offset(operand: 'input' | 'kernel'): string {
-    return this.e.parameter(`${operand} offset`, this.p[operand].view.offset);
-  }
-
-  private plus(a: string, b: string): string {
-    if (b === '0u') return a;
-    return this.e.let(`${a} + ${b}`);
-  }
-
-  /** So many steps along an axis of an operand, in elements. */
-  private times(count: string, operand: 'input' | 'kernel', axis: number): string {
-    if (count === '0u') return count;
-    return this.e.let(`${count} * ${this.e.parameter(`${operand} stride ${axis}`, this.p[operand].view.strides[axis] >>> 0)}`);
   }
 
   /** Loops over the taps of axis `i` and of those after it, then over channels; `reaches` and `taps` say what the outer ones chose. */
@@ -188,13 +193,13 @@ class Sum {
     const at = e.let(t === '0u' ? `u32(${column.starts[i]})` : `u32(${column.starts[i]} + i32(${t} * ${this.axes[i].reach}))`);
     const inside = e.let(`${at} < ${length(e, this.p.input, 3 + i)}`);
     return {
-      place: this.plus(reach.place, this.times(at, 'input', 3 + i)),
+      place: this.places.plus(reach.place, this.places.times(at, 'input', 3 + i)),
       inside: reach.inside === undefined ? inside : e.let(`${reach.inside} && ${inside}`),
     };
   }
 
   private tapPlace(place: string, i: number, t: string): string {
-    return this.plus(place, this.times(this.axes[i].tap(t), 'kernel', 3 + i));
+    return this.places.plus(place, this.places.times(this.axes[i].tap(t), 'kernel', 3 + i));
   }
 
   /** Outside of the input the place is anywhere: there the column's own start is read instead, and not used. */
@@ -203,7 +208,7 @@ class Sum {
   }
 
   private load(reach: Reach, channel: string): string {
-    return `select(0.0, ${this.input}[${this.plus(reach.place, channel)}], ${reach.inside})`;
+    return `select(0.0, ${this.input}[${this.places.plus(reach.place, channel)}], ${reach.inside})`;
   }
 
   /** `DEPTH` channels at the taps chosen. */
@@ -214,13 +219,13 @@ class Sum {
     const inside = range(DEPTH).map((i) => (i === 0 || !ragged ? undefined : e.let(`${c} + ${i}u < ${this.channels}`)));
     taps.forEach((place, part) => {
       const elements = range(DEPTH).map((i) => {
-        const element = `${this.kernel}[${this.plus(place, this.times(channel[i], 'kernel', 2))}]`;
+        const element = `${this.kernel}[${this.places.plus(place, this.places.times(channel[i], 'kernel', 2))}]`;
         return inside[i] === undefined ? element : `select(0.0, ${element}, ${inside[i]})`;
       });
       e.writer.letNamed(`left${part}`, `vec4<f32>(${elements.join(', ')})`);
     });
     for (const i of range(DEPTH)) {
-      const offset = this.times(channel[i], 'input', 2);
+      const offset = this.places.times(channel[i], 'input', 2);
       const value = `vec4<f32>(${reaches.map((reach) => this.load(reach, offset)).join(', ')})`;
       e.writer.letNamed(`right${i}`, inside[i] === undefined ? value : `select(vec4<f32>(), ${value}, ${inside[i]})`);
     }
@@ -237,7 +242,7 @@ class Sum {
     taps.forEach((place, part) => {
       const elements = numbers.map((number, i) => {
         const known = i === 0 ? number : e.let(`min(${number}, ${count} - 1u)`);
-        const element = `${this.kernel}[${this.plus(this.tapPlace(place, last, known), this.times(c, 'kernel', 2))}]`;
+        const element = `${this.kernel}[${this.places.plus(this.tapPlace(place, last, known), this.places.times(c, 'kernel', 2))}]`;
         return inside[i] === undefined ? element : `select(0.0, ${element}, ${inside[i]})`;
       });
       e.writer.letNamed(`left${part}`, `vec4<f32>(${elements.join(', ')})`);
@@ -245,7 +250,7 @@ class Sum {
     numbers.forEach((number, i) => {
       const values = this.columns.map((column, j) => {
         const reach = this.safe(this.along(reaches[j], column, last, number), column);
-        return this.load(inside[i] === undefined ? reach : { ...reach, inside: e.let(`${reach.inside} && ${inside[i]}`) }, this.times(c, 'input', 2));
+        return this.load(inside[i] === undefined ? reach : { ...reach, inside: e.let(`${reach.inside} && ${inside[i]}`) }, this.places.times(c, 'input', 2));
       });
       e.writer.letNamed(`right${i}`, `vec4<f32>(${values.join(', ')})`);
     });

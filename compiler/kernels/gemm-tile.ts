@@ -63,20 +63,25 @@ export function declareSums(tile: Tile, writer: Writer): void {
   );
 }
 
+/** Name of the `vec4` over four values of k, from `first` on, of a row group. */
+export function leftName(group: number, first: number): string {
+  return first === 0 ? `left${group}` : `left${group}_from${first}`;
+}
+
 /**
- * One turn: sum[row] += left[row][k] * right[k] for `DEPTH` values of k. `right0`.. are `vec4` over the columns. `rows: 'apart'`: `left0`.. are `vec4` over
- * k, one a row group; `rows: 'together'`: `left0_0`.. are `vec4` over four neighbouring rows, for each k and quad.
+ * One turn: sum[row] += left[row][k] * right[k] for `depth` values of k. `right0`.. are `vec4` over the columns. `rows: 'apart'`: `left0`.. are `vec4` over
+ * four k, one a row group, by their `leftName`; `rows: 'together'`: `left0_0`.. are `vec4` over four neighbouring rows, for each k and quad.
  */
-export function multiply(tile: Tile, rows: 'apart' | 'together', writer: Writer): void {
+export function multiply(tile: Tile, rows: 'apart' | 'together', writer: Writer, depth = DEPTH): void {
   const broadcast = (value: string, lane: number): string => (tile.lanes === 1 ? value : `subgroupBroadcast(${value}, ${lane}u)`);
   const factor = (row: number, k: number): string => {
-    if (rows === 'apart') return broadcast(`left${Math.floor(row / tile.lanes)}[${k}]`, row % tile.lanes);
+    if (rows === 'apart') return broadcast(`${leftName(Math.floor(row / tile.lanes), k & ~3)}[${k & 3}]`, row % tile.lanes);
     const quad = row >> 2;
     return broadcast(`left${k}_${Math.floor(quad / tile.lanes)}[${row & 3}]`, quad % tile.lanes);
   };
   // Blocks of four rows keep few values of the left factor alive at a time.
   for (let first = 0; first < tile.rows; first += 4) {
-    for (const k of range(DEPTH)) {
+    for (const k of range(depth)) {
       for (let row = first; row < Math.min(first + 4, tile.rows); row++) {
         writer.line(`sum${row} = fma(vec4<f32>(${factor(row, k)}), right${k}, sum${row});`);
       }
@@ -91,6 +96,8 @@ export interface Sink {
   readonly place: (column: string) => (row: string) => string[];
   /** Four columns from a multiple of 4 on are neighbours along the anchor's last axis. */
   readonly quads: boolean;
+  /** How many of the four columns of a lane are there, where that is not told by the count of all. */
+  readonly present?: string;
 }
 
 /**
@@ -118,7 +125,7 @@ export function sink(e: Emitter, tile: Tile, anchor: Node, to: Sink): void {
     });
     return;
   }
-  e.loop(within(e, 4, 'column0', to.columnCount), (j) => {
+  e.loop(to.present ?? within(e, 4, 'column0', to.columnCount), (j) => {
     const place = to.place(e.let(`column0 + ${j}`));
     e.loop(rows, (i) => {
       const coordinates = place(e.let(`row0 + ${i}`));

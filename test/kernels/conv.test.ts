@@ -79,6 +79,22 @@ describe('convolution', () => {
     await checkPlain('wide', [2, 1, 3, 5, 6], [1, 4, 3, 3, 3], { inputDilation: 4, stride: 6, padding: 3, dilation: 3, size: [4, 5] });
   });
 
+  it('by windows along the last axis: by fours, single, in several turns, past the last tap, position and channel, by phases', async () => {
+    const windows = async (label: string, x: readonly number[], w: readonly number[], numbers: Numbers): Promise<boolean> => {
+      const anchor = plain(new Builder(), x, w, numbers);
+      await check(label, alone(anchor), conv, terms(anchor));
+      return conv(alone(anchor), plainSite(alone(anchor))).name.includes('rows');
+    };
+    expect(await windows('fours', [2, 1, 5, 9, 15], [1, 35, 5, 4, 4], { stride: 2, padding: 1, size: [4, 7] })).toBe(true);
+    expect(await windows('no padding', [2, 2, 3, 8, 14], [2, 33, 3, 3, 3], { size: [6, 12] })).toBe(true);
+    expect(await windows('reaching over', [2, 1, 3, 5, 11], [1, 34, 3, 3, 5], { padding: 2, dilation: 3, size: [3, 3] })).toBe(true);
+    expect(await windows('two turns', [3, 1, 3, 11, 23], [1, 17, 3, 3, 8], { padding: 1, size: [11, 18] })).toBe(true);
+    expect(await windows('past the last tap', [3, 1, 2, 6, 27], [1, 32, 2, 5, 11], { padding: 4, size: [10, 25] })).toBe(true);
+    expect(await windows('two taps, odd channels', [2, 1, 5, 6, 7], [1, 33, 5, 4, 4], { inputDilation: 2, padding: 2, size: [12, 14] })).toBe(true);
+    expect(await windows('phases of one and two taps', [2, 1, 5, 6, 8], [1, 33, 5, 3, 3], { inputDilation: 2, padding: 1, size: [12, 16] })).toBe(true);
+    expect(await windows('one column', [4, 1, 8, 9, 6], [1, 33, 8, 3, 6], { size: [7, 1] })).toBe(false);
+  });
+
   it('bias and activation behind, flattened', async () => {
     for (const size of [3, 4]) {
       const b = new Builder();
@@ -93,7 +109,7 @@ describe('convolution', () => {
   it('positions as one axis: by four where no row is; not where rows or columns are told apart, or an operand is read again', async () => {
     const behind = async (label: string, place: readonly number[], more: (b: Builder, y: Node) => Node, groups = 1): Promise<Group> => {
       const b = new Builder();
-      const anchor = plain(b, [3, groups, 5, ...place], [groups, 7, 5, ...place.map(() => 3)], { padding: 1, size: place });
+      const anchor = plain(b, [3, groups, 2, ...place], [groups, 7, 2, ...place.map(() => 3)], { padding: 1, size: place });
       const y = b.binary('add', anchor, b.broadcastTo(b.input('bias', [7, ...place.map(() => 1)], 'f32'), anchor.shape));
       const group: Group = { kind: 'conv', anchors: [anchor], outputs: [more(b, y), b.reshape(y, [3, groups * 7, ...place])] };
       await check(label, group, conv, terms(anchor));

@@ -20,15 +20,15 @@ test('distinct kernels of every spec', () => {
     });
   expect(counts).toMatchInlineSnapshot(`
     [
-      "acgan.gan 181",
-      "dcgan.gan 144",
+      "acgan.gan 184",
+      "dcgan.gan 145",
       "infogan.gan 189",
       "lsgan.gan 166",
       "mnist-mlp.gan 99",
       "ring.gan 47",
-      "sngan.gan 177",
-      "stylegan.gan 331",
-      "wgan-gp.gan 140",
+      "sngan.gan 180",
+      "stylegan.gan 332",
+      "wgan-gp.gan 141",
     ]
   `);
 });
