@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { DataRequest, FieldRequest } from '../../compiler/program/types.js';
 import { suggest } from '../../grammar/suggest.js';
 import { type Arguments, heldOutOf, numberOf, type Rule, readArguments, textOf } from './args.js';
+import { clipRows } from './clips.js';
 import { type Column, checkColumn, type FieldRows, packColumn, rowElements, typeText } from './columns.js';
 import { DataError } from './error.js';
 import { GRID, grid, points, RING, ring } from './gaussians.js';
@@ -125,6 +126,29 @@ const SOURCES: ReadonlyMap<string, Source> = new Map<string, Source>([
           warn,
         }),
       }),
+    },
+  ],
+  [
+    'clips',
+    {
+      args: {
+        path: { kind: 'text', required: true, says: 'folder of clips' },
+        crop: { kind: 'text', otherwise: 'center', among: ['center', 'none'], says: 'way to the wanted ratio of sides' },
+        fps: { kind: 'number', above: 0, below: 1000, says: 'frames taken of a second' },
+        short: { kind: 'text', otherwise: 'refuse', among: ['refuse', 'hold', 'loop'], says: 'way with clips of too few frames' },
+        count: COUNT,
+      },
+      types: ['video', 'tokens', 'class', 'audio'],
+      load: ({ request, args, base, manifest, progress, warn }) =>
+        clipRows(resolve(base, textOf(args, 'path') as string), request.fields, {
+          crop: textOf(args, 'crop') as 'center' | 'none',
+          fps: args.get('fps') as number | undefined,
+          short: textOf(args, 'short') as 'refuse' | 'hold' | 'loop',
+          count: args.get('count') as number | undefined,
+          manifest,
+          progress,
+          warn,
+        }),
     },
   ],
   [

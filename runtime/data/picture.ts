@@ -27,6 +27,23 @@ export class PictureError extends Error {}
  * as its EXIF says; 16 bits are rounded to 8. Larger pictures are made smaller by Lanczos filtering, a picture of the very size keeps its bytes.
  */
 export async function pictureReader(): Promise<PictureReader> {
+  const sharp = await loadSharp();
+  return async (file, shape) => {
+    if (!isPicture(file)) throw new PictureError(file.byteLength === 0 ? 'it is empty' : 'it is no PNG, JPEG, GIF or WebP picture');
+    // `error`: cut short or damaged; mere warnings, of which cameras leave many, are not heeded.
+    const options = { failOn: 'error', limitInputPixels: MAX_PIXELS } as const;
+    try {
+      const { width, height } = await sharp(file, { ...options, limitInputPixels: false }).metadata();
+      if (width * height > MAX_PIXELS) throw new PictureError(`it has ${width} x ${height} pixels, more than the ${MAX_PIXELS} that are read`);
+      return await pictureRow(sharp(file, options), shape);
+    } catch (error) {
+      throw damaged(error);
+    }
+  };
+}
+
+/** The decoder itself. Throws DataError where npm has not brought it. */
+export async function loadSharp(): Promise<typeof import('sharp').default> {
   let sharp: typeof import('sharp').default;
   try {
     ({ default: sharp } = await import('sharp'));
@@ -36,19 +53,18 @@ export async function pictureReader(): Promise<PictureReader> {
   // Many pictures at a time, each by one thread; none is decoded twice.
   sharp.concurrency(1);
   sharp.cache(false);
-  return async (file, shape) => {
-    if (!isPicture(file)) throw new PictureError(file.byteLength === 0 ? 'it is empty' : 'it is no PNG, JPEG, GIF or WebP picture');
-    // `error`: cut short or damaged; mere warnings, of which cameras leave many, are not heeded.
-    const options = { failOn: 'error', limitInputPixels: MAX_PIXELS } as const;
-    try {
-      const { width, height } = await sharp(file, { ...options, limitInputPixels: false }).metadata();
-      if (width * height > MAX_PIXELS) throw new PictureError(`it has ${width} x ${height} pixels, more than the ${MAX_PIXELS} that are read`);
-      return planes(await pixels(sharp(file, options), shape), shape);
-    } catch (error) {
-      if (error instanceof PictureError) throw error;
-      throw new PictureError(`it is damaged or cut short (${(error as Error).message.trim().split('\n')[0]})`);
-    }
-  };
+  return sharp;
+}
+
+/** [channels, height, width] of a picture that is being decoded. */
+export async function pictureRow(picture: Sharp, shape: PictureShape): Promise<Uint8Array> {
+  return planes(await pixels(picture, shape), shape);
+}
+
+/** What the decoder said, as a PictureError. */
+export function damaged(error: unknown): PictureError {
+  if (error instanceof PictureError) return error;
+  return new PictureError(`it is damaged or cut short (${(error as Error).message.trim().split('\n')[0]})`);
 }
 
 function isPicture(file: Buffer): boolean {

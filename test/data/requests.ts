@@ -12,6 +12,18 @@ export function vector(name: string, ...shape: number[]): FieldRequest {
   return { name, type: 'vector', shape, args: {}, storage: { kind: 'f32' } };
 }
 
+export function video(name: string, ...shape: number[]): FieldRequest {
+  return { ...image(name, ...shape), type: 'video' };
+}
+
+export function tokens(name: string, length: number, words: number): FieldRequest {
+  return { name, type: 'tokens', shape: [length], args: { words }, storage: { kind: 'i32' }, range: [0, words - 1] };
+}
+
+export function audio(name: string, frames: number, bands: number): FieldRequest {
+  return { name, type: 'audio', shape: [frames, bands], args: {}, storage: { kind: 'f32' } };
+}
+
 export function request(source: string, args: DataRequest['args'], ...fields: FieldRequest[]): DataRequest {
   return { name: 'rows', source, args, fields };
 }
