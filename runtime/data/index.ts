@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { DataRequest, FieldRequest } from '../../compiler/program/types.js';
 import { suggest } from '../../grammar/suggest.js';
 import { type Arguments, heldOutOf, numberOf, type Rule, readArguments, textOf } from './args.js';
+import { BOUNCING_ARGS, BOUNCING_TYPES, bouncingRows } from './bouncing.js';
 import { clipRows } from './clips.js';
 import { type Column, checkColumn, type FieldRows, packColumn, rowElements, typeText } from './columns.js';
 import { DataError } from './error.js';
@@ -42,6 +43,8 @@ export interface DataSet {
   readonly soundOf?: (row: number) => Sound;
   /** Bounces of a row in the order of their frames, where the source knows them. */
   readonly bouncesOf?: (row: number) => readonly Bounce[];
+  /** What else people should know, a line each. */
+  readonly notes?: readonly string[];
   /** One line for people: `mnist: 9000 rows (1000 held out), x: image[1, 28, 28]`. */
   readonly describe: string;
 }
@@ -71,7 +74,7 @@ export interface Context extends Pick<LoadOptions, 'manifest' | 'progress' | 'wa
 }
 
 /** What a source delivers: all rows of every field, the unseen ones last. */
-export interface Loaded extends Pick<DataSet, 'fields' | 'unseen' | 'soundOf' | 'bouncesOf'> {
+export interface Loaded extends Pick<DataSet, 'fields' | 'unseen' | 'soundOf' | 'bouncesOf' | 'notes'> {
   /** By field, what the run is to keep. */
   readonly facts?: DataManifest['fields'];
 }
@@ -128,6 +131,7 @@ const SOURCES: ReadonlyMap<string, Source> = new Map<string, Source>([
       }),
     },
   ],
+  ['bouncing_mnist', { args: BOUNCING_ARGS, types: BOUNCING_TYPES, load: bouncingRows }],
   [
     'clips',
     {
@@ -219,7 +223,7 @@ async function load(request: DataRequest, options: LoadOptions): Promise<DataSet
   for (const field of request.fields) checkField(request, field, source);
   const { manifest: kept, progress, warn } = options;
   const loaded = await source.load({ request, args, seed: options.seed, base: options.base ?? '.', manifest: kept, progress, warn });
-  const { fields, unseen = 0, facts, soundOf, bouncesOf } = loaded;
+  const { fields, unseen = 0, facts, soundOf, bouncesOf, notes } = loaded;
   const [first] = fields.values();
   if (first === undefined)
     throw new DataError(`the data '${request.name}' asks for no field`, 'a data block names at least one field', 'write data ... { x: image[1, 28, 28] }');
@@ -235,6 +239,7 @@ async function load(request: DataRequest, options: LoadOptions): Promise<DataSet
     manifest: facts && (kept ?? manifestOf(request.source, facts)),
     soundOf,
     bouncesOf,
+    notes,
     describe: `${request.source}: ${count} rows${apart.length > 0 ? ` (${apart.join(', ')})` : ''}, ${types}`,
   };
 }

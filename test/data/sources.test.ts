@@ -74,7 +74,7 @@ describe('the packaged digits', () => {
       "field 'x' asks for imgae[1, 28, 28]\n  reason: mnist delivers fields of type image and class\n  mend: did you mean 'image'?",
     );
     expect(await refusal(request('mnsit', {}, image('x', 1, 28, 28)))).toBe(
-      "there is no data source 'mnsit'\n  reason: there are mnist, idx, images, clips, ring, grid, tensors\n  mend: did you mean 'mnist'?",
+      "there is no data source 'mnsit'\n  reason: there are mnist, idx, images, bouncing_mnist, clips, ring, grid, tensors\n  mend: did you mean 'mnist'?",
     );
     expect(await refusal(request('mnist', { pth: 'x' }, image('x', 1, 28, 28)))).toContain("has no argument 'pth'");
     expect(await refusal(request('mnist', { count: 10001 }, image('x', 1, 28, 28)))).toContain('there are 10000 rows');
