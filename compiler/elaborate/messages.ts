@@ -437,7 +437,7 @@ export const unusedBinding = (name: string): Problem => ({
 });
 export const averageDecay = (what: string): Problem => ({
   code: 'GAN4025',
-  message: `the decay of an average is a number from 0 to below 1, and this is ${what}`,
+  message: `the decay of an average is a number from 0 to below 1, or made of \`step\`, and this is ${what}`,
   help: 'such as `average 0.999`',
 });
 export const updatedTwice = (player: string): Problem => ({

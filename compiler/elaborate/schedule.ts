@@ -1,6 +1,8 @@
 /** The `train` block: batch, steps, phases, and the line of each player. */
 import type { CallExpr, TrainItem, TrainLine } from '../../grammar/ast.js';
 import type { Span } from '../../grammar/source.js';
+import type { Node } from '../graph/node.js';
+import { asFloat } from './arithmetic.js';
 import type { Elaborator } from './elaborator.js';
 import { evaluate } from './evaluate.js';
 import * as messages from './messages.js';
@@ -12,8 +14,8 @@ export interface UpdateLine {
   readonly span: Span;
   readonly optimizer: CallExpr;
   readonly times: number;
-  /** Decay of the running average of the weights; undefined: none is kept. */
-  readonly average?: number;
+  /** Decay of the running average of the weights, a number or of `step`; undefined: none is kept. */
+  readonly average?: Node;
 }
 
 /** Steps in which only these lines run. */
@@ -99,12 +101,13 @@ function addUpdate(e: Elaborator, updates: UpdateLine[], line: UpdateLine): void
 /** A wrong option is told, and then left out: the player still has its line. */
 function readUpdate(e: Elaborator, line: Extract<TrainLine, { kind: 'update' }>): UpdateLine {
   let times = 1;
-  let average: number | undefined;
+  let average: Node | undefined;
   for (const option of line.options) {
     const value = evaluate(e, option.value, e.scope);
     if (option.name.text === 'times') times = sizeOf(e, value, option.value.span) ?? 1;
     else if (option.name.text === 'average') {
-      if (value.kind === 'number' && value.value >= 0 && value.value < 1) average = value.value;
+      if (value.kind === 'number' && value.value >= 0 && value.value < 1) average = e.builder.constant(value.value);
+      else if (value.kind === 'tensor' && !value.batched && value.node.shape.length === 0) average = asFloat(e, value.node);
       else if (value.kind !== 'poison') e.fail(option.value.span, messages.averageDecay(describe(value)));
     } else e.fail(option.name.span, messages.unknownSetting(option.name.text, options));
   }

@@ -220,10 +220,10 @@ export function backward(e: Elaborator, forwardPass: Forward, line: UpdateLine, 
   const stores = [{ variable: flatName(player), node: result.node }, ...cleared];
   if (line.average !== undefined) {
     const old = g.variable(flatAverageName(player), [total], 'f32');
-    const decay = g.constant(line.average, [total]);
+    const decay = g.broadcastTo(line.average, [total]);
     stores.push({
       variable: flatAverageName(player),
-      node: g.binary('add', g.binary('mul', old, decay), g.binary('mul', result.node, g.constant(1 - line.average, [total]))),
+      node: g.binary('add', g.binary('mul', old, decay), g.binary('mul', result.node, g.binary('sub', g.constant(1, [total]), decay))),
     });
   }
   for (const [variable, node] of evaluation.advanced) stores.push({ variable, node });

@@ -177,6 +177,7 @@ const inNet: Readonly<Record<string, string>> = {
   step_decay: 'x * step_decay(1)',
   exponential_decay: 'x * exponential_decay(1)',
   warm_up: 'x * warm_up(cosine_decay(1), over: 5)',
+  warm_average: 'x * warm_average(0.99)',
   differences: 'differences(x)',
   flicker: 'flicker(x)',
   temporal_penalty: 'x * temporal_penalty(x)',

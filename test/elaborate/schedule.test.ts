@@ -123,6 +123,26 @@ train { batch 4 steps 9\n N with sgd(lr: 0.1) }`;
   });
 });
 
+test('an average whose decay is made of the step', () => {
+  const spec = (decay: string) => `
+noise z: normal[2]
+net G(z) { z |> linear(3) }
+game { G minimizes E[G(z)^2] }
+train { batch 4 steps 9\n G with sgd(lr: 0.5), average ${decay} }`;
+  const module = compileSpec({ name: 's.gan', text: spec('warm_average(0.7, over: 4)') }).module as Module;
+  const simulation = new Simulation(module);
+  const read = (name: string): number[] => [...(simulation.variables.get(name)?.data ?? [])];
+  let average = read('average.G.linear.weight');
+  for (let step = 0; step < 5; step++) {
+    simulation.call('update.G', step, new Map([['step', { shape: [], dtype: 'f32', data: Float64Array.of(step) }]]));
+    const decay = Math.min(0.7, (1 + step) / (4 + step));
+    average = read('G.linear.weight').map((w, i) => decay * average[i] + (1 - decay) * w);
+    for (const [i, w] of read('average.G.linear.weight').entries()) expect(w).toBeCloseTo(average[i], 12);
+  }
+  const refused = compileSpec({ name: 's.gan', text: spec('E[normal(1)] + [1, 2]') }).diagnostics.map((d) => d.code);
+  expect(refused).toEqual(['GAN4025']);
+});
+
 describe('accumulate', () => {
   test('the gradients of n batches make one update: that of one batch n times as large', () => {
     const text = (batch: number, more: string) => `game {
