@@ -55,7 +55,7 @@ export async function readVideo(
   const input = ['-max_pixels', String(maxPixels), '-protocol_whitelist', 'file', '-f', format, '-i', `file:${path}`];
   const filter = fps === undefined ? [] : ['-vf', `fps=fps=${fps}:round=up`];
   const output = ['-map', '0:v:0', ...filter, '-frames:v', String(wanted), '-c:v', 'pam', '-pix_fmt', 'rgba', '-f', 'image2pipe', 'pipe:1'];
-  const child = spawn(program, ['-hide_banner', '-nostdin', '-v', 'info', '-threads', '1', ...input, ...output], {
+  const child = spawn(program, ['-hide_banner', '-nostdin', '-v', 'info', '-xerror', '-threads', '1', ...input, ...output], {
     stdio: ['ignore', 'pipe', 'pipe'],
     windowsHide: true,
   });
@@ -80,6 +80,10 @@ export async function readVideo(
     }
     const status = await ended;
     if (late) throw new PictureError(`ffmpeg was not done with it after ${limit} seconds`);
+    const large = /Picture size (\d+x\d+) exceeds/.exec(log)?.[1];
+    if (large !== undefined) throw tooLarge(large.replace('x', ' x '), maxPixels);
+    // What ffmpeg says of a file that ends too early, without it being an error to it.
+    if (/\] (Read error|File ended prematurely)/.test(log)) throw new PictureError('it is cut short');
     if (status !== 0) throw new PictureError(`ffmpeg cannot read it (${lastWords(log) || status})`);
     if (parser.unfinished) throw new PictureError('ffmpeg stopped in the middle of a frame');
     return { frames, rate: fps ?? rateOf(log) };
@@ -89,6 +93,10 @@ export async function readVideo(
     clearTimeout(timer);
     child.kill('SIGKILL');
   }
+}
+
+function tooLarge(size: string, most: number): PictureError {
+  return new PictureError(`it has ${size} pixels, more than the ${most} that are read`);
 }
 
 /** The last line of what ffmpeg says is mostly a count; the last but it that is indented by nothing says what is wrong. */
@@ -146,7 +154,7 @@ class PamFrames {
     const [width, height] = [number('WIDTH'), number('HEIGHT')];
     if (!text.startsWith('P7\n') || !(width > 0 && height > 0) || number('DEPTH') !== 4 || number('MAXVAL') !== 255)
       throw new PictureError('ffmpeg gave something else than pictures');
-    if (width * height > this.maxPixels) throw new PictureError(`it has ${width} x ${height} pixels, more than the ${this.maxPixels} that are read`);
+    if (width * height > this.maxPixels) throw tooLarge(`${width} x ${height}`, this.maxPixels);
     const header = end + 'ENDHDR\n'.length;
     return { width, height, header, total: header + 4 * width * height };
   }
