@@ -121,6 +121,24 @@ First steps:
 
   examples(
     program
+      .command('data')
+      .description('what the nets see of the data: rows, values, words, classes, and a sheet of rows as a picture')
+      .argument('<spec>', 'spec file; - reads stdin; or the folder of a run')
+      .addOption(set())
+      .addOption(variant())
+      .option('--seed <n>', 'seed of made-up data (default: 0)', seed)
+      .option('--count <n>', 'rows on the sheet (default: 8 clips, 60 pictures, 4,000 points)', whole('--count', 1))
+      .option('-o, --out <file>', 'write a sheet of rows with what is said of them (.png), or their sounds (.wav)')
+      .option('--json', 'as JSON')
+      .addOption(quiet())
+      .action(async (spec: string, options) => (await import('./commands/data.js')).data(spec, options)),
+    'data gan.gan',
+    'data clips.gan -o sheet.png',
+    'data clips.gan -o sounds.wav --count 4',
+  );
+
+  examples(
+    program
       .command('compile')
       .description('write the compiled program: program.json and kernels/*.wgsl')
       .argument('<spec>', 'spec file; - reads stdin')
