@@ -48,17 +48,17 @@ export async function readCaptions(root: string, needs: CaptionNeeds): Promise<C
   if (there.length > 1) throw new DataError(`cannot use the captions in ${root}`, `it has ${CAPTION_FILES.join(' and ')}`, 'remove one of them');
   const [{ name, info }] = there;
   const path = join(root, name);
-  const bad = (reason: string, mend?: string) => new DataError(`cannot use ${path}`, reason, mend);
-  if (info?.isDirectory()) throw bad('it is a folder');
+  const bad = (reason: string, mend = exampleOf(name, needs)) => new DataError(`cannot use ${path}`, reason, mend);
+  if (info?.isDirectory()) throw bad('it is a folder', 'give it another name');
   if (info?.isSymbolicLink()) throw bad('it is a link, and links are not followed', 'put a copy in its place');
-  if (!info?.isFile()) throw bad('it is not a regular file');
+  if (!info?.isFile()) throw bad('it is not a regular file', 'put one in its place');
   if (info.size > MAX_BYTES) throw bad(`it has ${info.size} bytes, more than the ${MAX_BYTES} that are read`);
   const file = await readFile(path).catch((error: unknown) => {
-    throw bad(`it cannot be read: ${fileReason(error)}`);
+    throw bad(`it cannot be read: ${fileReason(error)}`, 'make it readable');
   });
   const text = decode(file, bad);
   const rows = name === 'captions.csv' ? await csvRows(text, bad) : jsonRows(text);
-  if (rows.length === 0) throw bad('it is empty', exampleOf(name, needs));
+  if (rows.length === 0) throw bad('it is empty');
   const check = await checker(needs);
   const wrong = rows.flatMap(({ line, value, reason }) => {
     const why = reason ?? complaint(check, value);
@@ -67,7 +67,7 @@ export async function readCaptions(root: string, needs: CaptionNeeds): Promise<C
   if (wrong.length > 0) {
     const shown = wrong.slice(0, NAMED);
     if (wrong.length > NAMED) shown.push(`and ${wrong.length - NAMED} more lines`);
-    throw bad(shown.join('\n  '), exampleOf(name, needs));
+    throw bad(shown.join('\n  '));
   }
   return { path, lines: rows.map(({ line, value }) => lineOf(line, value as Record<string, unknown>, needs)) };
 }
@@ -128,7 +128,7 @@ async function csvRows(text: string, bad: Bad): Promise<Row[]> {
   if (head === undefined) return [];
   const names = head.record.map((name) => name.trim());
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw bad(`line ${head.info.lines}: two columns are named '${twice}'`);
+  if (twice !== undefined) throw bad(`line ${head.info.lines}: two columns are named '${twice}'`, 'name each once');
   if (names.length === 1 && names[0].includes(';')) throw bad(`line ${head.info.lines}: its columns are separated by semicolons`, 'separate them by commas');
   return rest.map(({ info, record }): Row => {
     if (record.length !== names.length) return { line: info.lines, reason: `it has ${record.length} cells where the first line names ${names.length} columns` };

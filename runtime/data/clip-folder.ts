@@ -41,7 +41,8 @@ export async function findClips(root: string): Promise<FoundClip[]> {
   let files = 0;
   let loose: string | undefined;
   const walk = async (folder: string, depth: number): Promise<void> => {
-    if (depth > MAX_DEPTH) throw new DataError(`cannot use ${root} as a folder of clips`, `its folders lie more than ${MAX_DEPTH} deep in each other`);
+    if (depth > MAX_DEPTH)
+      throw new DataError(`cannot use ${root} as a folder of clips`, `its folders lie more than ${MAX_DEPTH} deep in each other`, 'put the clips higher');
     const frames: string[] = [];
     for (const entry of await list(join(root, folder))) {
       if (entry.name.startsWith('.')) continue;
@@ -53,7 +54,7 @@ export async function findClips(root: string): Promise<FoundClip[]> {
         throw new DataError(`cannot use ${join(root, name)} as a clip`, 'it is a link, and links are not followed', 'put a copy in its place');
       if (entry.isDirectory()) await walk(name, depth + 1);
       else if (!counts || entry.isSymbolicLink()) continue;
-      else if (!entry.isFile()) throw new DataError(`cannot use ${join(root, name)} as a clip`, 'it is not a regular file');
+      else if (!entry.isFile()) throw new DataError(`cannot use ${join(root, name)} as a clip`, 'it is not a regular file', 'remove it');
       else if (ending === '.png') frames.push(entry.name);
       else clips.push({ name, kind: VIDEO_FORMATS.has(ending) ? 'video' : 'animation', frames: [] });
     }
@@ -74,7 +75,7 @@ export async function findClips(root: string): Promise<FoundClip[]> {
 /** A file that a line of captions names. Throws DataError naming it where it is not a regular file inside of the folder, reached without links. */
 export async function fileInside(root: string, name: string): Promise<string> {
   const reason = await whyNotInside(root, name);
-  if (reason !== undefined) throw new DataError(`cannot use ${join(root, name)}`, reason);
+  if (reason !== undefined) throw new DataError(`cannot use ${join(root, name)}`, reason, `name a file that lies in ${root}, or below it`);
   return join(root, name);
 }
 
@@ -119,7 +120,7 @@ function inOrder(folder: string, names: readonly string[]): string[] {
   const step = numbered.length > 1 ? numbered[1].number - numbered[0].number : 1;
   for (let i = 1; i < numbered.length; i++) {
     const [before, now] = [numbered[i - 1], numbered[i]];
-    if (before.number === now.number) throw bad(`${before.name} and ${now.name} have the same number`);
+    if (before.number === now.number) throw bad(`${before.name} and ${now.name} have the same number`, 'give each frame a number of its own');
     if (now.number - before.number !== step) throw bad(`after ${before.name} comes ${now.name}: a frame is missing`, 'number the frames without gaps');
   }
   return numbered.map(({ name }) => name);

@@ -21,16 +21,16 @@ const TYPES: Readonly<Record<number, string>> = { 9: 'signed bytes', 11: '16-bit
 
 /** Reads an IDX file of unsigned bytes whose number of axes is one of `axes`. Throws DataError. */
 export async function readIdx(path: string, axes: readonly number[]): Promise<IdxArray> {
-  const bad = (reason: string, mend?: string) => new DataError(`cannot use ${path} as an IDX file`, reason, mend);
+  const bad = (reason: string, mend = 'get or write the file anew') => new DataError(`cannot use ${path} as an IDX file`, reason, mend);
   try {
     const info = await stat(path);
-    if (!info.isFile()) throw bad(info.isDirectory() ? 'it is a folder' : 'it is not a regular file');
+    if (!info.isFile()) throw bad(info.isDirectory() ? 'it is a folder' : 'it is not a regular file', 'name the file itself');
     return await collect(await openStream(path), axes, bad);
   } catch (error) {
     if (error instanceof DataError) throw error;
     const { code } = error as NodeJS.ErrnoException;
     if (code?.startsWith('Z_') || code === 'ERR_BUFFER_TOO_LARGE') throw bad('its gzip data is damaged or cut short');
-    throw bad(`it cannot be read: ${fileReason(error)}`);
+    throw bad(`it cannot be read: ${fileReason(error)}`, 'paths start from the folder of the spec');
   }
 }
 

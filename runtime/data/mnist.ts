@@ -111,7 +111,11 @@ export async function idxFiles(files: { images?: string; labels?: string }, clas
   if (files.labels !== undefined) {
     const { shape, data } = await readIdx(files.labels, [1]);
     if (rows !== undefined && rows !== shape[0]) {
-      throw new DataError(`${files.images} and ${files.labels} do not belong together`, `one has ${rows} pictures, the other ${shape[0]} labels`);
+      throw new DataError(
+        `${files.images} and ${files.labels} do not belong together`,
+        `one has ${rows} pictures, the other ${shape[0]} labels`,
+        'give two files of one set',
+      );
     }
     const most = data.reduce((a, b) => Math.max(a, b), 0);
     if (classes !== undefined && most >= classes)

@@ -61,7 +61,8 @@ export async function findPictures(root: string, classed: boolean): Promise<Pict
 
 async function realRoot(root: string): Promise<string> {
   try {
-    if (!(await stat(root)).isDirectory()) throw new DataError(`cannot use ${root} as a folder of pictures`, 'it is a file, not a folder');
+    if (!(await stat(root)).isDirectory())
+      throw new DataError(`cannot use ${root} as a folder of pictures`, 'it is a file, not a folder', 'name the folder that it lies in');
     return await realpath(root);
   } catch (error) {
     if (error instanceof DataError) throw error;

@@ -11,7 +11,12 @@ export async function tensorFields(path: string, fields: readonly FieldRequest[]
   try {
     tensors = await readSafetensors(path);
   } catch (error) {
-    if (error instanceof SafetensorsError) throw new DataError(`cannot use ${error.file} as data`, error.reason, error.mend);
+    if (error instanceof SafetensorsError)
+      throw new DataError(
+        `cannot use ${error.file} as data`,
+        error.reason,
+        error.mend ?? 'paths start from the folder of the spec; tensors are written by safetensors.torch.save_file and its like',
+      );
     throw error;
   }
   const result = new Map<string, FieldRows>();
@@ -27,9 +32,14 @@ export async function tensorFields(path: string, fields: readonly FieldRequest[]
       );
     }
     const packed = pack(field, tensor);
-    if (packed.count === 0) throw new DataError(`tensor '${field.name}' of ${path} has no rows`, `its shape is [${tensor.shape.join(', ')}]`);
+    if (packed.count === 0)
+      throw new DataError(`tensor '${field.name}' of ${path} has no rows`, `its shape is [${tensor.shape.join(', ')}]`, 'store at least one');
     if (rows !== undefined && rows.count !== packed.count) {
-      throw new DataError(`the tensors of ${path} do not belong together`, `'${rows.name}' has ${rows.count} rows, '${field.name}' has ${packed.count}`);
+      throw new DataError(
+        `the tensors of ${path} do not belong together`,
+        `'${rows.name}' has ${rows.count} rows, '${field.name}' has ${packed.count}`,
+        'a row of one goes with the same row of the others',
+      );
     }
     rows ??= { name: field.name, count: packed.count };
     result.set(field.name, packed);
@@ -42,7 +52,11 @@ function pack(field: FieldRequest, tensor: StoredTensor): FieldRows {
   const wanted = ['rows', ...shape].join(', ');
   const asks = `field '${field.name}' asks for ${typeText(field)}`;
   if (tensor.shape.length !== shape.length + 1 || shape.some((n, i) => n !== tensor.shape[i + 1])) {
-    throw new DataError(asks, `the tensor in ${tensor.file} is [${tensor.shape.join(', ')}], not [${wanted}]`);
+    throw new DataError(
+      asks,
+      `the tensor in ${tensor.file} is [${tensor.shape.join(', ')}], not [${wanted}]`,
+      'store it in that shape, or ask for the one that it has',
+    );
   }
   const count = tensor.shape[0];
   const rowBytes = rowBytesOf(field);
@@ -83,6 +97,7 @@ function checkValues(field: FieldRequest, words: Float32Array | Int32Array, file
   for (let i = 0; i < words.length; i++) {
     const value = words[i];
     if (!Number.isFinite(value)) throw new DataError(asks, `the tensor in ${file} holds ${value}`, 'leave such rows out');
-    if (value < low - slack || value > high + slack) throw new DataError(asks, `the tensor in ${file} holds ${value}, outside of ${low} to ${high}`);
+    if (value < low - slack || value > high + slack)
+      throw new DataError(asks, `the tensor in ${file} holds ${value}, outside of ${low} to ${high}`, 'scale the values, or leave such rows out');
   }
 }

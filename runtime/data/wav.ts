@@ -19,7 +19,7 @@ const FORMATS: Readonly<Record<number, string>> = { 1: 'PCM', 3: 'float', 6: 'A-
 
 /** Reads a WAV file. Throws DataError naming it. */
 export async function readWav(path: string): Promise<Sound> {
-  const bad = (reason: string, mend?: string) => new DataError(`cannot use ${path} as sound`, reason, mend);
+  const bad = (reason: string, mend = 'save the sound as WAV anew') => new DataError(`cannot use ${path} as sound`, reason, mend);
   let file: Buffer;
   try {
     const info = await stat(path);

@@ -1,4 +1,4 @@
-import { readdir, rm, stat, symlink, utimes } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, symlink, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import sharp from 'sharp';
@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { framesAt } from '../../runtime/data/clip.js';
 import { logMel } from '../../runtime/data/mel.js';
 import { decodeWav } from '../../runtime/data/wav.js';
+import { ganc } from '../cli/support.js';
 import { Folder, floats, grey, ints, moving, row, tone } from './folder.js';
 import { audio, label, request, tokens, video } from './requests.js';
 
@@ -279,4 +280,37 @@ test('a folder reached by a link is its own, a link in it is refused', async () 
   await symlink(folder.path('real/a.gif'), folder.path('real/b.gif'));
   expect(await folder.refusal(clips({ path: 'real' }, video('x', 1, 4, 2, 2)))).toMatch(/b\.gif as a clip\n {2}reason: it is a link/);
   expect((await stat(folder.path('real/b.gif'))).isFile()).toBe(true);
+});
+
+test('from the command line: a spec that reads clips, captions, classes and sounds trains, and its run keeps what they mean', async () => {
+  await folder.put('movies/a.gif', await moving([10, 40, 80, 120]));
+  await folder.put('movies/b.gif', await moving([200, 150, 90, 20]));
+  await folder.put('movies/tone.wav', tone(440, 0.4));
+  await folder.put('movies/captions.csv', 'file,caption,kind,sound\na.gif,it grows brighter,up,tone.wav\nb.gif,it grows darker,down,tone.wav\n');
+  await folder.put(
+    'movies.gan',
+    `
+data clips = clips("movies", held_out: 0) { x: video[1, 4, 4, 4]  t: tokens[3, words: 8]  kind: class[2]  a: audio[4, 6] }
+noise z: normal[4]
+net G(z, t, a) -> video[1, 4, 4, 4] { concat(z, embedding(t, 2) |> flatten, summary(a)) |> linear(64) |> tanh |> reshape(1, 4, 4, 4) }
+net D(x, kind) { concat(x |> flatten, embedding(kind, 2) |> flatten) |> linear(1) }
+game {
+  fake = G(z | t, a)
+  D minimizes logistic(D(x | kind), D(fake | kind))
+  G minimizes logistic_generator(D(fake | kind))
+}
+train { batch 2 steps 2  D with adam(lr: 1e-3)  G with adam(lr: 1e-3) }
+sample clip = G(z | t, a)
+`,
+  );
+  const { code, stderr } = await ganc(['train', folder.path('movies.gan'), '--out', folder.path('run')], { cwd: folder.base });
+  expect(stderr).toContain('clips: 2 rows');
+  expect(code).toBe(0);
+  const kept = JSON.parse(await readFile(folder.path('run/data.json'), 'utf8'));
+  expect(kept.fields).toEqual({
+    x: { type: 'video', framesPerSecond: 10 },
+    t: { type: 'tokens', length: 3, words: ['<padding>', '<unknown>', 'grows', 'it', 'brighter', 'darker'] },
+    kind: { type: 'class', names: ['down', 'up'] },
+    a: { type: 'audio', frames: 4, bands: 6, seconds: 0.4, rate: 8000 },
+  });
 });
