@@ -156,7 +156,7 @@ export async function readRunManifest(folder: string): Promise<DataManifest | un
   try {
     return parseManifest(await readFile(path, 'utf8'), path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
     if (error instanceof DataError) throw new RunError(error.message, error.reason, error.mend);
     throw new RunError(`${folder} cannot be used as a run`, `data.json: ${fileReason(error)}`);
   }

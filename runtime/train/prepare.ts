@@ -15,6 +15,7 @@ import { metricEntries } from './measure.js';
 import type { TrainOptions } from './options.js';
 import { usedFields } from './rows.js';
 import { Trace } from './trace.js';
+import { compareWords } from './words.js';
 
 export interface Prepared {
   readonly program: Program;
@@ -95,6 +96,7 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
       ? (options.rows?.(program.data) ??
         (await loadData(program.data, { seed, base, judged, manifest, cache: options.cache, progress: options.loading, warn: options.warn })))
       : undefined;
+  if (initial !== undefined) await compareWords(initial.from, data?.manifest, options.warn ?? (() => undefined));
   const chosen = new ChosenRows(program, data, seed, entries);
   return {
     program,

@@ -142,6 +142,10 @@ test('two steps of a captioned GAN with sound; resuming and samples go by data.j
   const words = [...kept.fields.t.words.slice(0, 2), ...kept.fields.t.words.slice(2).reverse()];
   writeFileSync(join(cwd, 'whole/data.json'), JSON.stringify({ ...kept, fields: { ...kept.fields, t: { ...kept.fields.t, words } } }));
   expect(await sample('after.safetensors')).not.toEqual(before);
+  const next = await go('train', 'clips.gan', '--init', 'whole', '--steps', '1', '--out', 'next');
+  expect(next.code, next.stderr).toBe(0);
+  expect(next.stderr).toMatch(/warning: 20 words of t are numbered otherwise in .*whole, such as \w+: its embeddings are of other words/);
+  expect((await go('train', 'clips.gan', '--init', 'parts', '--steps', '1', '--out', 'alike')).stderr).not.toContain('numbered');
   expect((await go('data', 'whole')).stdout).toContain('for training  36');
   writeFileSync(join(cwd, 'whole/data.json'), '{"format": "ganc-data/1"}');
   const damaged = await go('sample', 'whole', '--count', '4');
