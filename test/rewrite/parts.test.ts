@@ -6,6 +6,7 @@ import { afterAll, expect, test } from 'vitest';
 import { compileSpec } from '../../compiler/compile.js';
 import type { Module } from '../../compiler/graph/module.js';
 import { size } from '../../compiler/graph/node.js';
+import { Simulation } from '../../compiler/graph/simulate.js';
 import { verify } from '../../compiler/graph/verify.js';
 import { lower } from '../../compiler/plan/lower.js';
 import { partition } from '../../compiler/rewrite/parts.js';
@@ -39,7 +40,7 @@ block noisy(w, g, lr: 1e-2) { w - lr * (g + 0.1 * normal(like: g)) }
 `;
 
 function compiled(text: string): Module {
-  const { module, diagnostics } = compileSpec({ name: 'parts.gan', text });
+  const { module, diagnostics } = compileSpec({ name: 'parts.gan', text }, { trace: true, stats: true });
   expect(diagnostics.map((d) => d.message)).toEqual([]);
   return module as Module;
 }
@@ -121,6 +122,18 @@ test('runs in parts are gone on with, and weights given by name', async () => {
   const given = await values(await run('given', 0, [folder]));
   const from = await values(folder);
   for (const [name, { data }] of from) if (!name.includes('.optimizer.')) expect(given.get(name)!.data, name).toEqual(data);
+});
+
+test('the interpreter, which says what a GPU is to do, runs parts too', () => {
+  const text = spec('adam(lr: 1e-2)', 'accumulate 2');
+  const [whole, parts] = [compiled(text), cut(compiled(text), MOST)].map((module) => {
+    const simulation = new Simulation(module, 5n);
+    const outputs = [...simulation.call('gradient.G', 0), ...simulation.call('update.G', 1), ...simulation.call('stats.G', 2)];
+    return { outputs, variables: simulation.variables };
+  });
+  expect(parts.outputs).toEqual(whole.outputs);
+  expect(parts.outputs.map(([name]) => name)).toContain('grad.G.linear.weight');
+  for (const [name, { data }] of parts.variables) if (!/\.part\d|optimizer|^flat/.test(name)) expect(data, name).toEqual(whole.variables.get(name)!.data);
 });
 
 test('what fits stays as it is', () => {
