@@ -221,10 +221,10 @@ async function hashFiles(paths: readonly string[]): Promise<string> {
   return whole.digest('base64');
 }
 
-/** Of the frames those that are read, and how many there are. */
+/** Of the frames only those that are read. */
 async function hashClip(root: string, { name, kind, frames }: FoundClip, most: number): Promise<string> {
   const paths = kind === 'frames' ? frames.slice(0, most).map((frame) => join(root, name, frame)) : [join(root, name)];
-  return `${kind} ${paths.length} ${await hashFiles(paths)}`;
+  return `${kind} ${await hashFiles(paths)}`;
 }
 
 /** Does something with each file, some at a time. Throws DataError naming those that cannot be read, after all were tried. */
