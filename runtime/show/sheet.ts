@@ -9,12 +9,13 @@ import { scatter } from './scatter.js';
 const PAPER: Colour = [255, 255, 255];
 const SILENT: Colour = [29, 31, 54];
 const LOUD: Colour = [255, 200, 87];
-const WIDTH = 1000;
+const BETWEEN: Colour = [206, 212, 218];
+const WIDTH = 1100;
 const MARGIN = 12;
 const LINE = 17;
 const FONT = 13;
-/** Of a letter, roughly. */
-const LETTER = 7;
+/** Of a letter, roughly: rather too much. */
+const LETTER = 8;
 /** Frames that a strip shows; of longer clips some between. */
 const MOST_FRAMES = 16;
 const POINTS = 4000;
@@ -97,6 +98,7 @@ function layoutOf(field: FieldRequest, all: readonly FieldRequest[]): Layout {
     height: height * scale,
     draw: (image, left, top, values) => {
       const plane = height * width;
+      image.rectangle(left, top, shown * (width * scale + gap) - gap, height * scale, BETWEEN);
       for (let k = 0; k < shown; k++) {
         for (let y = 0; y < height; y++) {
           for (let x = 0; x < width; x++) {
