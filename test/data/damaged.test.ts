@@ -3,9 +3,11 @@
 import { Buffer } from 'node:buffer';
 import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, symlink } from 'node:fs/promises';
+import fc from 'fast-check';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DataRequest } from '../../compiler/program/types.js';
+import { DataError } from '../../runtime/data/index.js';
 import { writeSafetensors } from '../../runtime/train/safetensors.js';
 import { ganc } from '../cli/support.js';
 import { Folder, grey, moving, tone } from './folder.js';
@@ -502,6 +504,35 @@ describe('damaged data', () => {
     execFileSync('mkfifo', [folder.path('piped/captions.jsonl')]);
     expect(await folder.refusal(said('piped'))).toMatch(/captions\.jsonl\n {2}reason: it is not a regular file\n {2}mend/);
   });
+});
+
+test('a property: whatever bytes of a clip, a sound or captions are changed or cut, rows or a DataError come', async () => {
+  const files: Record<string, Buffer> = {
+    'a.gif': await gif(),
+    'b.webp': await moving([10, 40, 80, 120], { kind: 'webp' }),
+    'c/1.png': await grey(5),
+    'a.wav': tone(440, 0.02),
+    'captions.csv': Buffer.from('file,caption,sound\na.gif,"a ""b"" c",a.wav\nb.webp,d,a.wav\nc,"e\nf",a.wav\n'),
+  };
+  const asked = request('clips', { path: 'fuzzed', fps: 10, short: 'loop' }, x, tokens('t', 6, 32), audio('a', 4, 4));
+  for (const [name, content] of Object.entries(files)) await folder.put(`fuzzed/${name}`, content);
+  await folder.load(asked);
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...Object.keys(files)),
+      fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 3 }),
+      fc.option(fc.nat(), { freq: 3 }),
+      async (name, changes, cut) => {
+        const bytes = Buffer.from(files[name]);
+        for (const [at, value] of changes) bytes[at % bytes.byteLength] = value;
+        await folder.put(`fuzzed/${name}`, cut === null ? bytes : bytes.subarray(0, cut % bytes.byteLength));
+        const reason = await folder.load(asked).catch((error: unknown) => error);
+        await folder.put(`fuzzed/${name}`, files[name]);
+        if (reason instanceof Error) expect(reason).toBeInstanceOf(DataError);
+      },
+    ),
+    { numRuns: 60 },
+  );
 });
 
 describe('from the command line: exit code 1, three lines, no stack', () => {
