@@ -102,8 +102,15 @@ export class Coordinates {
     let rest = position;
     for (let k = sizes.length - 1; k > 0; k--) {
       const quotient = k === 1 ? names[0] : this.writer.fresh('q');
-      this.writer.letNamed(quotient, `${rest} / ${sizes[k].text}`);
-      this.writer.letNamed(names[k], `${rest} - ${quotient} * ${sizes[k].text}`);
+      const { value, text } = sizes[k];
+      if (isShift(value)) {
+        // Software GPUs divide lane by lane, which takes longer than to load what is found there.
+        this.writer.letNamed(quotient, `${rest} >> ${this.writer.let(`countTrailingZeros(${text})`)}`);
+        this.writer.letNamed(names[k], `${rest} & ${this.writer.let(`${text} - 1u`)}`);
+      } else {
+        this.writer.letNamed(quotient, `${rest} / ${text}`);
+        this.writer.letNamed(names[k], `${rest} - ${quotient} * ${text}`);
+      }
       rest = quotient;
       if (k > 1) this.relate(quotient, names.slice(0, k), sizes.slice(0, k));
     }
@@ -170,6 +177,14 @@ export class Coordinates {
     });
     return { coords: names, sizes: lengths };
   }
+}
+
+/**
+ * Strides and their like, which are the same wherever a kernel of this structure is used. Of larger powers of two that is not so: kernels of equal structure would be
+ * two texts.
+ */
+function isShift(value: number): boolean {
+  return value === 2 || value === 4;
 }
 
 /** The first length does not matter for the position. */

@@ -48,7 +48,7 @@ export function fromConstant(b: Builder, node: Node, name: 'sub' | 'div'): { rea
 }
 
 /** Index maps of one input whose result holds nothing but elements of it: every elementwise function commutes with them. */
-const MOVEMENT: ReadonlySet<OpName> = new Set<OpName>(['reshape', 'permute', 'broadcast', 'slice', 'reverse']);
+export const MOVEMENT: ReadonlySet<OpName> = new Set<OpName>(['reshape', 'permute', 'broadcast', 'slice', 'reverse']);
 
 /** The input of an index map, and how to apply the map to another tensor of the input's shape. */
 export function movementOf(b: Builder, node: Node): { readonly inner: Node; readonly apply: (other: Node) => Node } | undefined {

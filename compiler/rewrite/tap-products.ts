@@ -8,7 +8,9 @@
  */
 import type { Builder } from '../graph/builder.js';
 import { type ConvAttrs, type Node, size } from '../graph/node.js';
+import { affine } from '../kernels/affine.js';
 import { range } from '../kernels/gemm-tile.js';
+import { MOVEMENT } from './match.js';
 
 /** Up to so many output channels a tile of the convolution itself would be mostly empty. */
 const FEW_CHANNELS = 3;
@@ -32,7 +34,17 @@ export function tapProducts(builder: Builder, attrs: ConvAttrs, x: Node, w: Node
   if (size(x.shape) === 0 || 2 * size(sizes) < size(large)) return undefined;
 
   const axes = range(taps.length);
-  const byTap = builder.permute(w, [0, ...axes.map((i) => 3 + i), 1, 2]);
+  // A kernel that lies in memory from its last tap on is read as it lies, and its products come in that order.
+  const backwards = liesBackwards(w);
+  const byTap = builder.permute(
+    backwards
+      ? builder.reverse(
+          w,
+          axes.map((i) => 3 + i),
+        )
+      : w,
+    [0, ...axes.map((i) => 3 + i), 1, 2],
+  );
   const left = builder.make({ op: 'broadcast', shape: [n, rows, channels] }, [builder.reshape(byTap, [1, rows, channels])]);
   const products = builder.matmul(left, builder.reshape(x, [n, channels, size(space)]));
   // [N, (turns, holes) of each axis, O, ...I]
@@ -42,9 +54,12 @@ export function tapProducts(builder: Builder, attrs: ConvAttrs, x: Node, w: Node
     const turn = axes.map((i) => Math.floor(number / size(turns.slice(i + 1))) % turns[i]);
     const start = apart.shape.map(() => 0);
     const stop = [...apart.shape];
-    for (const i of axes) [start[1 + 2 * i], stop[1 + 2 * i]] = [turn[i], turn[i] + 1];
+    for (const i of axes) {
+      start[1 + 2 * i] = backwards ? turns[i] - 1 - turn[i] : turn[i];
+      stop[1 + 2 * i] = start[1 + 2 * i] + 1;
+    }
     const one = builder.reshape(builder.slice(apart, start, stop), [n, ...holes, outputs, ...space]);
-    const ascending = builder.make({ op: 'reverse', axes: axes.map((i) => 1 + i) }, [one]);
+    const ascending = backwards ? one : builder.make({ op: 'reverse', axes: axes.map((i) => 1 + i) }, [one]);
     const between = builder.permute(ascending, [0, 1 + axes.length, ...axes.flatMap((i) => [2 + axes.length + i, 1 + i])]);
     const picture = builder.reshape(between, [n, outputs, ...large]);
     const ahead = axes.map((i) => holes[i] * turn[i] + holes[i] - 1 - padding[i]);
@@ -52,6 +67,12 @@ export function tapProducts(builder: Builder, attrs: ConvAttrs, x: Node, w: Node
     if (term !== undefined) sum = sum === undefined ? term : builder.binary('add', sum, term);
   }
   return sum && builder.reshape(sum, [n, 1, outputs, ...sizes]);
+}
+
+/** Whether the taps of a kernel are read backwards, along all axes that have several. */
+function liesBackwards(w: Node): boolean {
+  const view = affine(w, (node) => !MOVEMENT.has(node.operation.op));
+  return view?.strides.every((stride, axis) => axis < 3 || w.shape[axis] === 1 || stride < 0) ?? false;
 }
 
 /** [N, O, ...sizes] of what lies `ahead` in the picture, zero outside of it; `undefined` where nothing of it is inside. */
