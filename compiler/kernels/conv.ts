@@ -8,8 +8,23 @@ import { type AxisNames, axisNames, columnCoordinates, length, nextColumn, Place
 import { convTerms } from './conv-index.js';
 import { columnsOf, convProblem, type Problem } from './conv-problem.js';
 import { RowSum } from './conv-rows.js';
+import { StagedSum } from './conv-staged.js';
 import type { Emitter } from './emitter.js';
-import { addVariants, DEPTH, declareSums, describe, type Launch, laneRow, multiply, openTile, range, rowGroups, sink, withFallback } from './gemm-tile.js';
+import {
+  addVariants,
+  DEPTH,
+  declareSums,
+  describe,
+  type Extent,
+  type Launch,
+  laneRow,
+  multiply,
+  openTile,
+  range,
+  rowGroups,
+  sink,
+  withFallback,
+} from './gemm-tile.js';
 import { type GeneratedKernel, type Group, KernelBuilder, type Site } from './kernel.js';
 import { overMergedPositions } from './merge-axes.js';
 
@@ -34,11 +49,16 @@ export function conv(group: Group, site: Site): GeneratedKernel {
 function build(group: Group, site: Site, anchor: Node, vectors: boolean): KernelBuilder {
   const kernel = new KernelBuilder(group, site);
   const p = convProblem(anchor, site, anchor === group.anchors[0]);
-  addVariants(kernel, p.rows, (e, launch) => write(e, launch, p, vectors));
+  addVariants(kernel, extentOf(p), p.channels, (e, launch) => write(e, launch, p, vectors));
   const phased = p.axes.some((axis) => axis.inputDilation > 1) ? '_phases' : '';
   const flops = 2 * p.batch * p.groups * p.rows * p.channels * convTerms(p.axes);
   describe(kernel, `conv${p.axes.length}d_${p.window === undefined ? p.inner : 'rows'}${phased}${p.swapped ? '_swapped' : ''}`, flops);
   return kernel;
+}
+
+/** Columns are positions of one phase, and phases are layers. */
+function extentOf(p: Problem): Extent {
+  return { rows: p.rows, columns: columnsOf(p), layers: p.axes.reduce((product, axis) => product * axis.phases, p.groups) };
 }
 
 /** What a column reads of the input: where its channel 0 starts, and for each axis the coordinate at tap 0 (i32). */
@@ -55,14 +75,14 @@ interface Reach {
 
 /** Writes one text, and gives its grid. */
 function write(e: Emitter, launch: Launch, p: Problem, vectors: boolean): readonly [number, number, number] {
-  const layers = p.axes.reduce((product, axis) => product * axis.phases, p.groups);
-  const { layer, workgroups } = openTile(e, launch, { rows: p.rows, columns: columnsOf(p), layers });
+  const { layer, workgroups } = openTile(e, launch, extentOf(p));
   const { group, axes: own } = openLayer(e, p, layer);
   const axes = p.window === undefined ? own : byFours(e, p, own);
   const rowCount = length(e, p.kernel, 1);
   const columnCount = e.let([length(e, p.input, 0), ...axes.map((axis) => axis.positions)].join(' * '));
   declareSums(launch.tile, e.writer);
-  if (p.window === undefined) {
+  if (launch.staged !== undefined) new StagedSum(e, launch, p, group, axes).write();
+  else if (p.window === undefined) {
     const sum = new Sum(e, launch, p, group, axes);
     const reaches = sum.columns.map((column) => ({ place: column.place, inside: undefined }));
     sum.nest(0, reaches, sum.rows);

@@ -24,6 +24,7 @@ export interface Finish {
   readonly workgroupSize: readonly [number, number, number];
   readonly workgroups: readonly [number, number, number];
   readonly requires?: Variant['requires'];
+  readonly table?: Variant['table'];
 }
 
 const BUILTINS: Readonly<Record<string, string>> = {

@@ -151,16 +151,46 @@ function quadsFollow(e: Emitter, anchor: Node): boolean {
 
 /** The shape of the launch: threads of a workgroup, and rows and columns of the result that it covers. */
 export interface Launch {
+  readonly name: string;
   readonly tile: Tile;
   readonly workgroupSize: readonly [number, number, number];
   readonly rows: number;
   readonly columns: number;
+  /** The factors go through workgroup memory (gemm-stage.ts): for hardware or, where this keeps little of it busy, if measured to be faster. */
+  readonly staged?: 'hardware' | 'never';
 }
 
 /** Portable: 64 threads over 32 x 32 of the result, or 4 x 256 where there are few rows. */
 export function portableLaunch(rowCount: number): Launch {
   const tile = { lanes: 1, rows: rowCount === 1 ? 1 : 4 };
-  return rowCount <= 4 ? { tile, workgroupSize: [64, 1, 1], rows: tile.rows, columns: 256 } : { tile, workgroupSize: [8, 8, 1], rows: 32, columns: 32 };
+  const name = 'portable';
+  return rowCount <= 4
+    ? { name, tile, workgroupSize: [64, 1, 1], rows: tile.rows, columns: 256 }
+    : { name, tile, workgroupSize: [8, 8, 1], rows: 32, columns: 32 };
+}
+
+/** Narrower results, and shorter sums, are not staged: most of what a workgroup loads would be of no use. */
+const STAGED_ROWS = 24;
+const STAGED_COLUMNS = 48;
+const STAGED_TERMS = 16;
+/** From so many workgroups on a GPU is busy: larger tiles, which load less, are taken only where there are as many. With fewer than `FEW`, smaller ones are better. */
+const BUSY = 256;
+const FEW = 32;
+
+/** 128 x 64, 64 x 64 or 32 x 64 of the result, by 16 threads a row, each 8 x 4 or 4 x 4 of it; `undefined` where it does not pay. */
+export function stagedLaunch({ rows, columns, layers }: Extent, terms: number): Launch | undefined {
+  if (rows < STAGED_ROWS || columns < STAGED_COLUMNS || terms < STAGED_TERMS) return undefined;
+  const across = Math.ceil(columns / 64);
+  const shapes = [
+    { threads: 16, each: 8 },
+    { threads: 16, each: 4 },
+    { threads: 8, each: 4 },
+  ];
+  const workgroups = ({ threads, each }: (typeof shapes)[number]): number => across * Math.ceil(rows / (threads * each)) * layers;
+  const shape = shapes.find((some) => rows > (some.threads * some.each) / 2 && workgroups(some) >= BUSY) ?? shapes[2];
+  const { threads, each } = shape;
+  const staged = workgroups(shape) < FEW ? 'never' : 'hardware';
+  return { name: 'workgroup', tile: { lanes: 1, rows: each }, workgroupSize: [16, threads, 1], rows: threads * each, columns: 64, staged };
 }
 
 /** One subgroup a workgroup. The fewer rows in a tile, the less is shared; the more, the more is wasted at the edge. */
@@ -168,7 +198,7 @@ export function subgroupLaunch(rowCount: number, lanes: number): Launch {
   const cost = (rows: number): number => Math.ceil(rowCount / rows) * (rows + 6);
   const rows = [32, 16, 8, 4].reduce((best, candidate) => (cost(candidate) < cost(best) ? candidate : best));
   const tile = { lanes, rows };
-  return { tile, workgroupSize: [lanes, 1, 1], rows, columns: tileColumns(tile) };
+  return { name: `subgroup${lanes}`, tile, workgroupSize: [lanes, 1, 1], rows, columns: tileColumns(tile) };
 }
 
 /** Numbers of a result: so many rows and columns, `layers` times. */
@@ -203,19 +233,30 @@ export function openTile(e: Emitter, launch: Launch, extent: Extent): { readonly
   return { layer: z, workgroups };
 }
 
-/** The portable variant and one for each subgroup size that has a text of its own. */
-export function addVariants(kernel: KernelBuilder, rowCount: number, write: (e: Emitter, launch: Launch) => readonly [number, number, number]): void {
-  const launches = [portableLaunch(rowCount), ...SUBGROUP_LANES.map((lanes) => subgroupLaunch(rowCount, lanes))];
+/** Texts of a contraction over `terms`, and what they require: the portable one, one through workgroup memory where it pays, one for each subgroup size. */
+export function addVariants(
+  kernel: KernelBuilder,
+  extent: Extent,
+  terms: number,
+  write: (e: Emitter, launch: Launch) => readonly [number, number, number],
+): void {
+  const staged = stagedLaunch(extent, terms);
+  const launches = [
+    portableLaunch(extent.rows),
+    ...(staged === undefined ? [] : [staged]),
+    ...SUBGROUP_LANES.map((lanes) => subgroupLaunch(extent.rows, lanes)),
+  ];
   for (const launch of launches) {
     const { lanes } = launch.tile;
     const e = kernel.emitter();
     if (lanes > 1) e.directive('enable subgroups;');
     const workgroups = write(e, launch);
     e.finish({
-      name: lanes === 1 ? 'portable' : `subgroup${lanes}`,
+      name: launch.name,
       workgroupSize: launch.workgroupSize,
       workgroups,
       ...(lanes === 1 ? {} : { requires: { features: ['subgroups'], subgroupSize: lanes } }),
+      ...(launch.staged === undefined ? {} : { table: launch.staged }),
     });
   }
 }

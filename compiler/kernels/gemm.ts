@@ -5,11 +5,13 @@
 import { type Node, size } from '../graph/node.js';
 import { type Affine, operandView } from './affine.js';
 import type { Emitter } from './emitter.js';
+import { type Staged, StagedProduct } from './gemm-stage.js';
 import {
   addVariants,
   DEPTH,
   declareSums,
   describe,
+  type Extent,
   type Launch,
   laneQuad,
   laneRow,
@@ -62,10 +64,14 @@ export function matmul(group: Group, site: Site): GeneratedKernel {
 function build(group: Group, site: Site, vectors: boolean): KernelBuilder {
   const kernel = new KernelBuilder(group, site);
   const p = problem(group.anchors[0], site, vectors);
-  addVariants(kernel, p.rows, (e, launch) => write(e, launch, p));
+  addVariants(kernel, extentOf(p), p.terms, (e, launch) => write(e, launch, p));
   const letter = (factor: Factor): string => ({ along: 'k', across: factor.role === 'left' ? 'm' : 'n', single: 's' })[factor.reading];
   describe(kernel, `matmul_${letter(p.left)}${letter(p.right)}${p.swapped ? '_swapped' : ''}`, 2 * size(p.anchor.shape) * p.terms);
   return kernel;
+}
+
+function extentOf({ rows, columns, batch }: Problem): Extent {
+  return { rows, columns, layers: batch };
 }
 
 function problem(anchor: Node, site: Site, vectors: boolean): Problem {
@@ -114,11 +120,21 @@ function write(e: Emitter, launch: Launch, p: Problem): readonly [number, number
   const rowCount = p.swapped ? n : m;
   const columnCount = p.swapped ? m : n;
   const terms = e.axis(p.anchor.inputs[0], 2).text;
-  const { layer, workgroups } = openTile(e, launch, { rows: p.rows, columns: p.columns, layers: p.batch });
+  const { layer, workgroups } = openTile(e, launch, extentOf(p));
   const batch = p.batch === 1 ? '0u' : layer;
   declareSums(tile, writer);
   const left = new Reader(e, launch, p, p.left, rowCount, batch);
   const right = new Reader(e, launch, p, p.right, columnCount, batch);
+  const place =
+    (column: string) =>
+    (row: string): string[] =>
+      p.swapped ? [batch, column, row] : [batch, row, column];
+  const to = { rowCount, columnCount, place, quads: p.vectors && !p.swapped };
+  if (launch.staged) {
+    new StagedProduct(e, launch, { left: left.staged(terms), right: right.staged(terms) }).over(terms);
+    sink(e, tile, p.anchor, to);
+    return workgroups;
+  }
   e.loop(
     terms,
     (k) => {
@@ -131,11 +147,7 @@ function write(e: Emitter, launch: Launch, p: Problem): readonly [number, number
     '0u',
     `${DEPTH}u`,
   );
-  const place =
-    (column: string) =>
-    (row: string): string[] =>
-      p.swapped ? [batch, column, row] : [batch, row, column];
-  sink(e, tile, p.anchor, { rowCount, columnCount, place, quads: p.vectors && !p.swapped });
+  sink(e, tile, p.anchor, to);
   return workgroups;
 }
 
@@ -178,6 +190,31 @@ class Reader {
     const element = `${this.array}[${place} + ${this.e.writer.let(`${term(k)} * ${this.size('term stride', this.factor.term)}`)}]`;
     if (!this.ragged || k === 0) return element;
     return `select(${this.factor.reading === 'across' ? 'vec4<f32>()' : '0.0'}, ${element}, ${inside(k)})`;
+  }
+
+  /** For a product through workgroup memory: four at once as memory has them, or one by one in whichever direction they lie nearer. */
+  staged(terms: string): Staged {
+    const { e, factor, array } = this;
+    const { reading } = factor;
+    const as = reading === 'single' ? (Math.abs(factor.outer) < Math.abs(factor.term) ? 'across' : 'along') : reading;
+    const places = reading === 'single' && as === 'across' ? range(4) : [0];
+    const numbers = reading === 'single' && as === 'along' ? range(4) : [0];
+    return {
+      as,
+      load: (outer, term) => {
+        const elements = places.flatMap((i) => {
+          const place = this.place(reading === 'across' ? `${outer} / 4u` : i === 0 ? outer : `${outer} + ${i}u`);
+          return numbers.map((j) => {
+            const at = e.let(j === 0 ? term : `${term} + ${j}u`);
+            const inside = e.let(`${at} < ${terms}`);
+            const known = e.let(`select(0u, ${at}, ${inside})`);
+            const offset = reading === 'along' ? e.let(`${known} / 4u`) : e.let(`${known} * ${this.size('term stride', factor.term)}`);
+            return `select(${reading === 'single' ? '0.0' : 'vec4<f32>()'}, ${array}[${place} + ${offset}], ${inside})`;
+          });
+        });
+        return elements.length === 1 ? elements[0] : `vec4<f32>(${elements.join(', ')})`;
+      },
+    };
   }
 
   /** Leaves `left0`.. or `left0_0`.. behind, as `multiply` takes them. */

@@ -67,6 +67,8 @@ export interface Variant {
   readonly workgroupSize: readonly [number, number, number];
   readonly workgroups: readonly [number, number, number];
   readonly requires?: { readonly features?: readonly string[]; readonly subgroupSize?: number };
+  /** As in `KernelCandidate`. */
+  readonly table?: 'hardware' | 'never';
 }
 
 export interface GeneratedKernel {

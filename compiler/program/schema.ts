@@ -121,6 +121,7 @@ export const programSchema = {
               file: { type: 'string', pattern: '^kernels/[A-Za-z0-9_.]+\\.wgsl$' },
               workgroupSize: triple,
               'requires?': object({ 'features?': list(text), 'subgroupSize?': index }),
+              'table?': { enum: ['hardware', 'never'] },
             }),
           ),
           minItems: 1,

@@ -24,7 +24,8 @@ export function toFiles(program: Program): Map<string, string> {
     candidates: candidates.map(({ wgsl, ...rest }, i) => {
       const file = fileOf(id, rest.name, i === 0);
       files.set(file, wgsl);
-      return { name: rest.name, file, workgroupSize: rest.workgroupSize, ...(rest.requires === undefined ? {} : { requires: rest.requires }) };
+      const { name, workgroupSize, requires, table } = rest;
+      return { name, file, workgroupSize, ...(requires === undefined ? {} : { requires }), ...(table === undefined ? {} : { table }) };
     }),
   }));
   return new Map([[MAIN, `${layOut({ ...program, kernels }, '', 0)}\n`], ...files]);
@@ -79,10 +80,10 @@ export function fromFiles(files: ReadonlyMap<string, string>): Program {
   const kernels = stored.kernels.map(({ id, bindings, candidates }) => ({
     id,
     bindings,
-    candidates: candidates.map(({ name, file, workgroupSize, requires }) => {
+    candidates: candidates.map(({ file, ...rest }) => {
       const wgsl = files.get(file);
       if (wgsl === undefined) throw new ProgramError(`${file} is missing: compile the spec again`);
-      return { name, wgsl, workgroupSize, ...(requires === undefined ? {} : { requires }) };
+      return { ...rest, wgsl };
     }),
   }));
   const program: Program = { ...stored, kernels };

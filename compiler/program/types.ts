@@ -95,6 +95,8 @@ export interface KernelCandidate {
   readonly wgsl: string;
   readonly workgroupSize: readonly [number, number, number];
   readonly requires?: { readonly features?: readonly string[]; readonly subgroupSize?: number };
+  /** Where it runs but is not to be taken unmeasured: anywhere but on `hardware`, or `never`. */
+  readonly table?: 'hardware' | 'never';
 }
 
 export interface Entry {

@@ -4,7 +4,7 @@ import { GpuError } from '../device/error.js';
 import type { GpuDevice } from '../device/open.js';
 
 /**
- * `best`: of each kernel the last candidate that the device can run. `portable`: the first. A record, as `Executor.choice` gives it: the candidate
+ * `best`: of each kernel the last candidate that the device can run, of those that are taken unmeasured. `portable`: the first. A record, as `Executor.choice` gives it: the candidate
  * named there, where the device can run it, so that a resumed run computes the same bits.
  */
 export type CandidateChoice = 'best' | 'portable' | Readonly<Record<string, string>>;
@@ -46,7 +46,9 @@ export function chooseCandidate(gpu: GpuDevice, kernel: ProgramKernel, choice: C
   const named = typeof choice === 'object' ? kernel.candidates.findIndex((c) => c.name === choice[kernel.id]) : -1;
   if (named >= 0 && !obstacle(gpu, kernel.candidates[named])) return named;
   for (let i = choice === 'portable' ? 0 : kernel.candidates.length - 1; i >= 0; i--) {
-    if (!obstacle(gpu, kernel.candidates[i])) return i;
+    const { table } = kernel.candidates[i];
+    const usual = i === 0 || table === undefined || (table === 'hardware' && gpu.kind === 'gpu');
+    if (usual && !obstacle(gpu, kernel.candidates[i])) return i;
   }
   const reasons = kernel.candidates.map((c) => `${c.name}: ${obstacle(gpu, c)}`).join('; ');
   throw new GpuError(`this adapter (${gpu.name}) cannot run the kernel "${kernel.id}"`, reasons, 'use another adapter; `ganc doctor` tells how');

@@ -3,6 +3,7 @@ import type { Program } from '../../compiler/program/types.js';
 import { GpuError, InputError } from '../../runtime/device/error.js';
 import { type GpuDevice, openDevice } from '../../runtime/device/open.js';
 import { type Call, Executor } from '../../runtime/execute/executor.js';
+import { chooseCandidate } from '../../runtime/execute/pipelines.js';
 import type { TensorData } from '../../runtime/execute/tensor.js';
 import { handProgram } from './program.js';
 
@@ -172,6 +173,7 @@ describe('candidates', () => {
       { ...portable, name: 'other size', requires: { subgroupSize: 1024 } },
       { ...portable, name: 'other feature', requires: { features: ['no-such-feature'] } },
       { ...portable, name: 'too wide', workgroupSize: [1 << 20, 1, 1] as const },
+      { ...portable, name: 'unmeasured never', table: 'never' as const },
     ];
     const kernels = program.kernels.map((k, i) => (i === 0 ? { ...k, candidates: variants } : k));
     const widen = (c: Program['entries'][number]['commands'][number]) =>
@@ -184,11 +186,30 @@ describe('candidates', () => {
     ['the portable one', 'portable' as const, 'portable'],
     ['the one of an earlier run', { fill: 'portable' }, 'portable'],
     ['the best where the one of an earlier run cannot run here', { fill: 'other feature' }, 'subgroups'],
+    ['one that is taken only where it was measured', { fill: 'unmeasured never' }, 'unmeasured never'],
   ])('%s', async (_, candidates, chosen) => {
     const executor = await Executor.create(gpu, withCandidates(), { seed: 1n, candidates });
     expect(executor.choice).toEqual({ fill: chosen, axpy: 'portable', total: 'portable', gather: 'portable' });
     executor.close();
   });
+});
+
+test('a candidate for hardware is the choice of the table there, and not on software', () => {
+  const [fill] = handProgram().kernels;
+  const kernel = { ...fill, candidates: [...fill.candidates, { ...fill.candidates[0], name: 'tiled', table: 'hardware' as const }] };
+  const on = (kind: string): GpuDevice => Object.create(gpu, { kind: { value: kind } });
+  for (const [kind, chosen] of [
+    ['gpu', 1],
+    ['lavapipe', 0],
+    ['swiftshader', 0],
+    ['other software', 0],
+  ] as const) {
+    expect(chooseCandidate(on(kind), kernel, 'best')).toBe(chosen);
+    expect(chooseCandidate(on(kind), kernel, 'portable')).toBe(0);
+    expect(chooseCandidate(on(kind), kernel, { fill: 'tiled' })).toBe(1);
+    // Alone it is all there is, as when it is measured.
+    expect(chooseCandidate(on(kind), { ...kernel, candidates: kernel.candidates.slice(1) }, 'portable')).toBe(0);
+  }
 });
 
 describe('what the device refuses', () => {

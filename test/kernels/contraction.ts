@@ -107,7 +107,7 @@ export async function download(gpu: GpuDevice, memory: GPUBuffer): Promise<Float
 }
 
 /**
- * Runs a group on random inputs. Gate: 1e-5 + 1e-4 of the reference, and where the sum has many terms 1e-6 times the root of their number (inputs lie
+ * Runs a group on random inputs, in every variant or the one named. Gate: 1e-5 + 1e-4 of the reference, and where the sum has many terms 1e-6 times the root of their number (inputs lie
  * in -1..1, so a float32 sum of K terms in any order errs by a few 2^-24 * sqrt(K) * its running size).
  */
 export async function check(
@@ -116,6 +116,7 @@ export async function check(
   generate: (group: Group, site: Site) => GeneratedKernel,
   terms: number,
   replaced: ReadonlyMap<Node, Node> = new Map(),
+  only?: string,
 ): Promise<void> {
   const gpu = await device();
   const random = generator(label.length * 977 + terms);
@@ -133,7 +134,7 @@ export async function check(
   group.outputs.forEach(visit);
   const expected = evaluate(group.outputs, environment(inputs));
   const kernel = generate(group, plainSite(group, replaced));
-  for (const variant of kernel.variants.filter((v) => runnable(gpu, v))) {
+  for (const variant of kernel.variants.filter((v) => runnable(gpu, v) && (only === undefined || v.name === only))) {
     const prepared = prepare(gpu, kernel, variant, values);
     const encoder = gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();

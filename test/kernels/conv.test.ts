@@ -95,6 +95,25 @@ describe('convolution', () => {
     expect(await windows('one column', [4, 1, 8, 9, 6], [1, 33, 8, 3, 6], { size: [7, 1] })).toBe(false);
   });
 
+  it('through workgroup memory: forward, both gradients, phases, groups, swapped, 1-d and 3-d', async () => {
+    const staged = async (label: string, x: readonly number[], w: readonly number[], numbers: Numbers): Promise<boolean[]> => {
+      const b = new Builder();
+      const y = plain(b, x, w, numbers);
+      const gradients = derivative(b, [y], [b.input('dy', y.shape, 'f32')], [...y.inputs]);
+      const found: boolean[] = [];
+      for (const node of topological([y, ...gradients]).filter(({ operation }) => operation.op === 'conv')) {
+        found.push(conv(alone(node), plainSite(alone(node))).variants.some(({ name }) => name === 'workgroup'));
+        await check(label, alone(node), conv, terms(node), new Map(), 'workgroup');
+      }
+      return found;
+    };
+    expect(await staged('k4 s2 p1', [17, 1, 25, 6, 10], [1, 29, 25, 4, 4], { stride: 2, padding: 1, size: [3, 5] })).toEqual([true, true, true]);
+    expect(await staged('groups', [18, 2, 25, 4, 5], [2, 26, 25, 3, 3], { padding: 1, size: [4, 5] })).toEqual([true, true, true]);
+    expect(await staged('3-d', [17, 1, 24, 2, 3, 3], [1, 24, 24, 2, 2, 2], { size: [1, 2, 2] })).toContain(true);
+    expect(await staged('1-d, dilated', [5, 1, 23, 29], [1, 31, 23, 3], { padding: 2, dilation: 2, size: [29] })).toContain(true);
+    expect(await staged('few channels', [2, 1, 3, 9, 9], [1, 31, 3, 3, 3], { padding: 1, size: [9, 9] })).toEqual([false, false, false]);
+  });
+
   it('bias and activation behind, flattened', async () => {
     for (const size of [3, 4]) {
       const b = new Builder();

@@ -24,7 +24,7 @@ const biasTanh = (b: Builder, y: Node): Node[] => {
 describe('matrix products', () => {
   for (const layout of ['nn', 'nt', 'tn', 'tt']) {
     it(`${layout}: prime sizes and multiples of four`, async () => {
-      await check(layout, product(layout, [1, 37, 29, 41]), matmul, 29);
+      await check(layout, product(layout, [1, 37, 29, 53]), matmul, 29);
       await check(layout, product(layout, [1, 64, 36, 100]), matmul, 36);
     });
   }
@@ -35,7 +35,7 @@ describe('matrix products', () => {
   });
 
   it('bias and activation behind, two results', async () => {
-    await check('epilogue', product('nn', [1, 37, 29, 41], biasTanh), matmul, 29);
+    await check('epilogue', product('nn', [1, 37, 29, 53], biasTanh), matmul, 29);
     await check('epilogue', product('nt', [1, 64, 36, 100], biasTanh), matmul, 36);
     await check('epilogue', product('nn', [2, 7, 5, 12], biasTanh), matmul, 5);
   });
@@ -72,6 +72,25 @@ describe('matrix products', () => {
     await check('one term', product('nn', [1, 33, 1, 70]), matmul, 1);
     await check('one of all', product('tt', [1, 1, 1, 1]), matmul, 1);
     await check('many columns, few rows', product('tn', [1, 3, 24, 300]), matmul, 24);
+  });
+
+  it('through workgroup memory: which tile, and the larger ones', async () => {
+    const staged = (shape: readonly number[]) => {
+      const group = product('nn', shape);
+      return matmul(group, plainSite(group))
+        .variants.filter(({ name }) => name === 'workgroup')
+        .map(({ workgroupSize, workgroups, table }) => [workgroupSize, workgroups, table]);
+    };
+    expect(staged([1, 64, 53, 128])).toEqual([[[16, 8, 1], [2, 2, 1], 'never']]);
+    expect(staged([9, 64, 53, 128])).toEqual([[[16, 8, 1], [2, 2, 9], 'hardware']]);
+    expect(staged([256, 23, 53, 47])).toEqual([]);
+    expect(staged([256, 61, 15, 67])).toEqual([]);
+    expect(staged([256, 3, 53, 67])).toEqual([]);
+    expect(staged([1, 1024, 1024, 1024])).toEqual([[[16, 16, 1], [16, 16, 1], 'hardware']]);
+    expect(staged([1, 4096, 1024, 1024])).toEqual([[[16, 16, 1], [16, 32, 1], 'hardware']]);
+    await check('64 x 64', product('nt', [256, 37, 17, 53]), matmul, 17, new Map(), 'workgroup');
+    await check('128 x 64', product('tn', [256, 67, 17, 53]), matmul, 17, new Map(), 'workgroup');
+    await check('128 x 64, by fours', product('tt', [256, 68, 20, 52]), matmul, 20, new Map(), 'workgroup');
   });
 
   it('more tiles than a grid is long', async () => {

@@ -65,6 +65,49 @@ test('every tensor of two steps: first values, losses, reports, gradients of sec
   expect(compared.filter((c) => c.relL2 > 0).length).toBeGreaterThan(30);
 });
 
+test('the same by kernels through workgroup memory, which no table takes on software: products and convolutions, to second order', async () => {
+  const spec = `data points = ring() { x: vector[2] }
+noise z: normal[17]
+net G(z) { z |> linear(53) |> tanh |> linear(2) }
+net D(x) { x |> linear(162) |> tanh |> reshape(18, 3, 3) |> conv(25, kernel: 2, stride: 1, padding: 0) |> softplus |> flatten |> linear(49) |> tanh |> linear(1) }
+game {
+  fake = G(z)
+  mix = 0.5 * x + 0.5 * stop(fake)
+  D minimizes E[D(fake)] - E[D(x)] + 10 * E[(norm(grad(D(mix), mix)) - 1)^2]
+  G minimizes -E[D(fake)]
+}
+train {
+  batch 26   steps 10
+  D with sgd(lr: 1e-3)
+  G with sgd(lr: 1e-3)
+}
+sample s = G(z)`;
+  const used = new Set<string>();
+  const { compared, failed } = await verify(
+    1,
+    (lowered) => {
+      const { program } = lowered;
+      const staged = program.kernels.map(({ candidates }) => candidates.findIndex(({ name }) => name === 'workgroup'));
+      const kernels = program.kernels.map((kernel, i) => {
+        if (staged[i] < 0) return kernel;
+        used.add(kernel.id.replace(/_.*/, ''));
+        return { ...kernel, candidates: [{ ...kernel.candidates[staged[i]], table: undefined }] };
+      });
+      // In place: what was lowered refers to the commands.
+      for (const entry of program.entries) {
+        for (const command of entry.commands) {
+          if (command.kind === 'dispatch' && staged[command.kernel] >= 0) Object.assign(command, { workgroups: [command.workgroups[staged[command.kernel]]] });
+        }
+      }
+      return { ...lowered, program: { ...program, kernels } };
+    },
+    spec,
+  );
+  expect(used).toEqual(new Set(['matmul', 'conv2d']));
+  expect(compared.filter((c) => !c.ok)).toEqual([]);
+  expect(failed).toBe(0);
+});
+
 test('phases, every and accumulate run as training runs them', async () => {
   const spec = `
 noise z: normal[4]

@@ -191,6 +191,16 @@ describe('on the device', () => {
     expect(await chooseKernels(gpu, program, { seconds: 5 })).toBe('best');
   });
 
+  test('candidates that the table takes on hardware alone, or never, are measured too', async () => {
+    const program = compiled(SPEC.replace('batch 16', 'batch 32').replaceAll(/linear\(4[08]\)/g, 'linear(64) |> relu |> linear(64)'));
+    const marked = program.kernels.filter(({ candidates }) => candidates.some(({ table }) => table !== undefined)).map(({ id }) => id);
+    const [most] = tunables(gpu, program);
+    expect(marked).toContain(most.kernel.id);
+    const { times } = await tune(gpu, program, { seconds: 0.5 });
+    expect(Object.keys(tuned(most, times)!.times)).toEqual(most.runnable.map((i) => most.kernel.candidates[i].name));
+    expect(Object.keys(tuned(most, times)!.times)).toContain('workgroup');
+  });
+
   test('at first use: nothing on a known software GPU unless asked for, then within its time; and it is kept', async () => {
     const program = withSlow(() => false);
     if (gpu.kind === 'lavapipe' || gpu.kind === 'swiftshader') expect(await chooseKernels(gpu, program)).toBe('best');
