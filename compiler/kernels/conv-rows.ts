@@ -21,6 +21,12 @@ interface Channel {
   readonly inside: string | undefined;
 }
 
+/** A value, or zero where the condition does not hold. */
+type Masked = (zero: string, value: string, condition: string | undefined) => string;
+
+/** From so many of four neighbours on, software GPUs read all four in less time. */
+const MOST_OF_FOUR = 3;
+
 export class RowSum {
   private readonly last: number;
   private readonly places: Places;
@@ -29,6 +35,8 @@ export class RowSum {
   private readonly channels: string;
   /** The kernel is read by fours along the last axis. */
   private readonly fours: boolean;
+  /** Of an input that is read by fours: which of its four the first element of a window is. */
+  private readonly inputFours: number | undefined;
   /** Taps of the last axis, in the phase that has most, and whether every phase has a whole number of windows of them. */
   private readonly most: number;
   private readonly exact: boolean;
@@ -56,7 +64,8 @@ export class RowSum {
       p.axes[this.last].taps % 4 === 0 &&
       strides[strides.length - 1] === 1 &&
       [offset, ...strides.slice(0, -1)].every((number) => number % 4 === 0);
-    this.input = e.array(p.input.view.leaf);
+    this.inputFours = vectors ? fourOfFirst(p, window, this.most) : undefined;
+    this.input = e.array(p.input.view.leaf, this.inputFours !== undefined);
     this.kernel = e.array(p.kernel.view.leaf, this.fours);
     this.channels = length(e, p.input, 2);
   }
@@ -144,8 +153,7 @@ export class RowSum {
     const exist = numbers.map((number) => (this.exact ? undefined : e.let(`${number} < ${count}`)));
     const known = numbers.map((number) => (this.exact ? number : e.let(`min(${number}, max(${count}, 1u) - 1u)`)));
     const both = (a: string | undefined, b: string | undefined): string | undefined => (a !== undefined && b !== undefined ? e.let(`${a} && ${b}`) : (a ?? b));
-    const masked = (zero: string, value: string, condition: string | undefined): string =>
-      condition === undefined ? value : `select(${zero}, ${value}, ${condition})`;
+    const masked: Masked = (zero, value, condition) => (condition === undefined ? value : `select(${zero}, ${value}, ${condition})`);
     const terms = channels.flatMap((channel) => range(taps).map((tap) => ({ channel, tap, inside: both(channel.inside, exist[tap]) })));
 
     rows.forEach((row, part) => {
@@ -166,21 +174,14 @@ export class RowSum {
 
     const { advance, reach: step } = p.axes[last];
     const offset = (column: number, tap: number): number => column * advance + tap * step;
-    const needed = [...new Set(range(4).flatMap((column) => range(taps).map((tap) => offset(column, tap))))].sort((a, b) => a - b);
+    const needed = [...new Set(range(4).flatMap((column) => range(taps).map((tap) => offset(column, tap))))];
     const at = e.let(t === '0u' ? `u32(${start})` : `u32(${start} + i32(${t} * ${step}u))`);
-    const row = places.plus(reach.place, places.times(at, 'input', 3 + last));
     const free = staysInside(p.axes[last]);
-    const insides = new Map(
-      needed.map((o) => [o, both(free ? undefined : e.let(`${o === 0 ? at : e.let(`${at} + ${o}u`)} < ${length(e, p.input, 3 + last)}`), reach.inside)]),
-    );
+    const insideFrom = (o: number): string | undefined => both(free ? undefined : e.let(`${shifted(at, o)} < ${length(e, p.input, 3 + last)}`), reach.inside);
+    const row = places.plus(reach.place, places.times(at, 'input', 3 + last));
     channels.forEach((channel, i) => {
       const place = places.plus(row, places.times(channel.number, 'input', 2));
-      const elements = new Map(
-        needed.map((o) => {
-          const element = `${this.input}[${o === 0 ? place : places.plus(place, places.times(`${o}u`, 'input', 3 + last))}]`;
-          return [o, e.let(masked('0.0', element, insides.get(o)))];
-        }),
-      );
+      const elements = this.inputFours === undefined ? this.single(needed, place, insideFrom, masked) : this.byFours(needed, place, insideFrom, masked);
       for (const tap of range(taps)) {
         const value = `vec4<f32>(${range(4)
           .map((column) => elements.get(offset(column, tap)))
@@ -190,4 +191,48 @@ export class RowSum {
     });
     multiply(this.launch.tile, 'apart', e.writer, terms.length);
   }
+
+  /** The elements of a window, by their distance from its first. */
+  private single(needed: readonly number[], place: string, inside: (o: number) => string | undefined, masked: Masked): Map<number, string> {
+    const { e, places, last } = this;
+    const at = (o: number): string => (o === 0 ? place : places.plus(place, places.times(`${o}u`, 'input', 3 + last)));
+    return new Map(needed.map((o) => [o, e.let(masked('0.0', `${this.input}[${at(o)}]`, inside(o)))]));
+  }
+
+  /** The same, of an input whose rows are whole fours: those of which most is needed are read at once. A four lies in the input or outside of it. */
+  private byFours(needed: readonly number[], place: string, inside: (o: number) => string | undefined, masked: Masked): Map<number, string> {
+    const { e } = this;
+    const fours = new Map<number, number[]>();
+    for (const o of needed) {
+      const four = Math.floor((o + (this.inputFours as number)) / 4);
+      fours.set(four, [...(fours.get(four) ?? []), o]);
+    }
+    const elements = new Map<number, string>();
+    for (const [four, members] of fours) {
+      const first = four * 4 - (this.inputFours as number);
+      const element = `${this.input}[${e.let(`${shifted(place, first)} / 4u`)}]`;
+      const condition = inside(members[0]);
+      if (members.length < MOST_OF_FOUR) for (const o of members) elements.set(o, e.let(masked('0.0', `${element}[${o - first}]`, condition)));
+      else {
+        const whole = e.let(masked('vec4<f32>()', element, condition));
+        for (const o of members) elements.set(o, `${whole}[${o - first}]`);
+      }
+    }
+    return elements;
+  }
+}
+
+/** Which of four neighbours in the input the first element of every window is, where rows are whole fours, and that is the same for all. */
+function fourOfFirst(p: Problem, window: Window, most: number): number | undefined {
+  const axis = p.axes[p.axes.length - 1];
+  const { strides, offset } = p.input.view;
+  const whole = [offset, ...strides.slice(0, -1)].every((number) => number % 4 === 0) && axis.input % 4 === 0;
+  const alike = axis.phases === 1 && (most <= window.taps || (window.taps * axis.reach) % 4 === 0);
+  if (strides[strides.length - 1] !== 1 || !whole || !alike) return undefined;
+  return ((phasesOf(axis)[0].start % 4) + 4) % 4;
+}
+
+/** `name` and a constant. */
+function shifted(name: string, by: number): string {
+  return by === 0 ? name : `(${name} ${by < 0 ? '-' : '+'} ${Math.abs(by)}u)`;
 }

@@ -86,6 +86,8 @@ describe('convolution', () => {
       return conv(alone(anchor), plainSite(alone(anchor))).name.includes('rows');
     };
     expect(await windows('fours', [2, 1, 5, 9, 15], [1, 35, 5, 4, 4], { stride: 2, padding: 1, size: [4, 7] })).toBe(true);
+    expect(await windows('input by fours', [2, 1, 3, 6, 12], [1, 33, 3, 3, 3], { padding: 1, size: [6, 12] })).toBe(true);
+    expect(await windows('both by fours, in two turns', [2, 1, 3, 5, 16], [1, 9, 3, 3, 8], { stride: 3, padding: 2, size: [3, 5] })).toBe(true);
     expect(await windows('no padding', [2, 2, 3, 8, 14], [2, 33, 3, 3, 3], { size: [6, 12] })).toBe(true);
     expect(await windows('reaching over', [2, 1, 3, 5, 11], [1, 34, 3, 3, 5], { padding: 2, dilation: 3, size: [3, 3] })).toBe(true);
     expect(await windows('two turns', [3, 1, 3, 11, 23], [1, 17, 3, 3, 8], { padding: 1, size: [11, 18] })).toBe(true);

@@ -23,7 +23,7 @@ test('distinct kernels of every spec', () => {
       "acgan.gan 186",
       "dcgan.gan 147",
       "infogan.gan 194",
-      "lsgan.gan 168",
+      "lsgan.gan 169",
       "mnist-mlp.gan 106",
       "ring.gan 47",
       "sngan.gan 182",
