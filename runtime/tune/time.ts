@@ -16,7 +16,7 @@ const MOST_REPETITIONS = 200;
 const LEAST_ROUNDS = 3;
 const MOST_ROUNDS = 15;
 const ROUNDS_MS = 200;
-/** A candidate that at first takes so many times as long as the best is out. */
+/** A candidate that at first takes so many times as long as the best, and longer than what is timed at once, is out; the table's is not, which others must beat. */
 const OUT = 3;
 /** Of the numbers that memory is filled with. */
 const BLOCK_BYTES = 1 << 20;
@@ -70,7 +70,13 @@ export function compileCandidates(gpu: GpuDevice, { kernel, runnable }: Tunable)
 }
 
 /** Milliseconds of a dispatch at this shape, by candidate: medians over rounds in which they take turns. Throws GpuError where the device fails. */
-export async function timeShape(timer: Timer, program: Program, { runnable }: Tunable, compiled: readonly CompiledKernel[], shape: Shape): Promise<Times> {
+export async function timeShape(
+  timer: Timer,
+  program: Program,
+  { runnable, table }: Tunable,
+  compiled: readonly CompiledKernel[],
+  shape: Shape,
+): Promise<Times> {
   const { gpu } = timer;
   const memory = scratch(gpu, program, shape.command);
   try {
@@ -92,7 +98,7 @@ export async function timeShape(timer: Timer, program: Program, { runnable }: Tu
     const tries = [await timer.time(all.map((candidate) => job(candidate, 1))), await timer.time(all.map((candidate) => job(candidate, 1)))];
     const first = all.map((candidate) => Math.min(...tries.map((times) => times[candidate])));
     const best = Math.min(...first);
-    const contenders = all.filter((candidate) => first[candidate] <= OUT * best + LONG_ENOUGH_MS / 10);
+    const contenders = all.filter((candidate) => runnable[candidate] === table || first[candidate] <= Math.max(OUT * best, LONG_ENOUGH_MS));
     const repetitions = all.map((candidate) => Math.max(1, Math.min(MOST_REPETITIONS, Math.ceil(LONG_ENOUGH_MS / Math.max(first[candidate], 1e-3)))));
     const samples = all.map((candidate) => (contenders.includes(candidate) ? [] : [first[candidate]]) as number[]);
     const began = clock();

@@ -10,6 +10,7 @@ import { type GpuDevice, openDevice } from '../../runtime/device/open.js';
 import { Executor } from '../../runtime/execute/executor.js';
 import { keep, keptPath, readKept } from '../../runtime/tune/kept.js';
 import { type Tunable, tunables } from '../../runtime/tune/shapes.js';
+import { compileCandidates, Timer, timeShape } from '../../runtime/tune/time.js';
 import { chooseKernels, tune, tuned } from '../../runtime/tune/tune.js';
 
 let gpu: GpuDevice;
@@ -199,6 +200,18 @@ describe('on the device', () => {
     const { times } = await tune(gpu, program, { seconds: 0.5 });
     expect(Object.keys(tuned(most, times)!.times)).toEqual(most.runnable.map((i) => most.kernel.candidates[i].name));
     expect(Object.keys(tuned(most, times)!.times)).toContain('workgroup');
+  });
+
+  test("without timestamps, by the host's clock", async () => {
+    const program = withSlow(() => true);
+    const [most] = tunables(gpu, program);
+    const plain = { device: gpu.device, features: new Set<string>(), settle: (promise: Promise<unknown>) => gpu.settle(promise) } as unknown as GpuDevice;
+    const timer = new Timer(plain);
+    const times = await timeShape(timer, program, most, await compileCandidates(gpu, most), most.shapes[0]);
+    timer.close();
+    const [quick, slow] = [times[most.kernel.candidates[0].name], times.slow];
+    expect(quick).toBeGreaterThan(0);
+    expect(slow).toBeGreaterThan(quick);
   });
 
   test('at first use: nothing on a known software GPU unless asked for, then within its time; and it is kept', async () => {
