@@ -1,5 +1,6 @@
 /** The commands and their options; what each does is in `commands/`, loaded when it is called. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { RowKind } from '../runtime/data/index.js';
 import { EXIT, report } from './errors.js';
 import { err, forgiveClosedPipes } from './terminal.js';
 import { version } from './version.js';
@@ -25,6 +26,15 @@ function seconds(text: string): number {
 function stepList(text: string): number[] {
   if (!/^\d+(,\d+)*$/.test(text)) throw new InvalidArgumentError('Steps are whole numbers with commas between: 1,10,50.');
   return text.split(',').map(Number);
+}
+
+function rowKinds(text: string): RowKind[] {
+  const kinds: readonly RowKind[] = ['training', 'held_out', 'unseen'];
+  return text.split(',').map((part) => {
+    const kind = kinds.find((name) => name === part.trim().replace('-', '_'));
+    if (kind === undefined) throw new InvalidArgumentError('Rows are held-out, unseen or training, or several with commas between.');
+    return kind;
+  });
 }
 
 /** `--set k=v`, repeatable. */
@@ -215,6 +225,7 @@ First steps:
       .description("measure a trained run by the spec's `metric` lines, with its judges")
       .argument('<run>', 'folder of a run')
       .option('--examples <n>', 'how many examples to measure', whole('--examples', 1), 1000)
+      .option('--rows <kinds>', 'held-out, unseen, training, or several with commas between (default: held-out, and unseen where there are any)', rowKinds)
       .option('--seed <n>', "seed of the noise (default: the run's)", seed)
       .option('--checkpoint <which>', 'a file, or best (default: the latest)')
       .option('--json', 'as JSON')
@@ -222,6 +233,7 @@ First steps:
       .action(async (run: string, options) => (await import('./commands/eval.js')).evaluate(run, options)),
     'eval runs/gan',
     'eval runs/gan --examples 10000 --json',
+    'eval runs/clips --rows held-out,unseen,training',
   );
 
   examples(

@@ -2,11 +2,12 @@
 import type { Span } from '../../grammar/source.js';
 import type { UnaryName } from '../graph/node.js';
 import { elementwise, toTensor } from './arithmetic.js';
+import { compareSets } from './compare.js';
 import { differentiate, freshDraw } from './differentiate.js';
 import { each } from './each.js';
 import { einsum } from './einsum.js';
 import type { Elaborator } from './elaborator.js';
-import { mismatch, present } from './fields.js';
+import { match, mismatch, present } from './fields.js';
 import { gatherRows } from './gather.js';
 import {
   concat,
@@ -207,12 +208,37 @@ function member(e: Elaborator, args: Bound): Value {
   return record.fields.get(name.text) ?? args.value('otherwise');
 }
 
+/** `names_of({a: 1, b: 2})` is ["a", "b"]. */
+function namesOf(e: Elaborator, args: Bound): Value {
+  const record = args.value('record');
+  if (record.kind === 'poison') return POISON;
+  if (record.kind !== 'record') return e.fail(args.span('record'), messages.noField(describe(record), '', []));
+  return list([...record.fields.keys()].map((text) => ({ kind: 'string', text })));
+}
+
 /** `examples(v)`: v of every example along a new first axis, the same for all of them. What is made of it looks at the batch as a whole. */
 function examples(e: Elaborator, args: Bound): Value {
   const value = e.force(args.value('x'));
   if (value.kind === 'poison') return POISON;
-  if (value.kind !== 'tensor' || !value.batched) return e.fail(args.span('x'), messages.notBatched(describe(value)));
+  if (value.kind !== 'tensor' || !value.batched) return e.fail(args.span('x'), messages.notBatched('examples', describe(value)));
   return tensor(value.node, false);
+}
+
+/** `shuffled(v)`: each example has v of the one after it in the batch, the last that of the first. Values shuffled alike stay together. */
+function shuffled(e: Elaborator, args: Bound): Value {
+  const value = e.force(args.value('x'));
+  if (value.kind === 'poison') return POISON;
+  if (value.kind !== 'tensor' || !value.batched) return e.fail(args.span('x'), messages.notBatched('shuffled', describe(value)));
+  const { node } = value;
+  const count = node.shape[0];
+  if (count === 1) return value;
+  const part = (from: number, to: number) =>
+    e.builder.slice(
+      node,
+      node.shape.map((_, i) => (i === 0 ? from : 0)),
+      node.shape.map((length, i) => (i === 0 ? to : length)),
+    );
+  return tensor(e.builder.concat([part(1, count), part(0, 1)], 0), true, value.type);
 }
 
 /** `classes_of(y)`: how many values a field of classes or tokens has, by its type. */
@@ -262,7 +288,9 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ['axes_of', define('axes, n', axesOf)],
   ['entry', define('value, i', entry)],
   ['member', define('record, name, otherwise', member)],
+  ['names_of', define('record', namesOf)],
   ['examples', define('x', examples)],
+  ['shuffled', define('x', shuffled)],
   ['classes_of', define('x', classesOf)],
   ['log2', define('n', log2)],
   ['reshape', define('x, ...shape', reshape)],
@@ -278,9 +306,11 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ['each', define('x, f, axis?', each)],
   ['grad', define('y, x', differentiate)],
   ['fresh', define('draw', freshDraw)],
+  ['match', define('...field', match)],
   ['mismatch', define('...field', mismatch)],
   ['present', define('field', present)],
   ['op.conv', define('x, w, stride?, padding?, dilation?, input_dilation?, groups?, size?', convolve)],
+  ['op.compare_sets', define('way, real, made, k?', compareSets)],
   ['op.gather', define('x, index, shared?', gatherRows)],
   ['op.uniform', define('shape', uniformOfShape)],
   // Draws are made where their value is wanted: see draw.ts.

@@ -1,5 +1,5 @@
 /** Data fields as values: at the batch's own rows or at those of `mismatch`, there or absent. */
-import { type Node, topological } from '../graph/node.js';
+import { type ChosenRows, type Node, topological } from '../graph/node.js';
 import type { Bound } from './builtins.js';
 import { drawPath } from './draw.js';
 import type { Elaborator } from './elaborator.js';
@@ -26,7 +26,7 @@ export interface FieldRead {
  * A field's value [batch, ...], zeros where it is absent. `path` is the name by which it is fed (`D.x`); `chosen` names the draw that chooses other
  * rows than the batch's own.
  */
-export function fieldValue(e: Elaborator, field: DataField, path: string, chosen?: { readonly rows: string; readonly differs: string }): TensorValue {
+export function fieldValue(e: Elaborator, field: DataField, path: string, chosen?: ChosenRows): TensorValue {
   const g = e.builder;
   const { batch, fed } = e.evaluation;
   const { shape: own, dtype } = field.type;
@@ -69,19 +69,32 @@ export function present(e: Elaborator, args: Bound): Value {
  * `mismatch(t, a)`: a record {t, a} of both fields from one such row. Each call draws its own rows.
  */
 export function mismatch(e: Elaborator, args: Bound): Value {
+  return fieldsElsewhere(e, args, 'mismatch', (rows, differs) => ({ rows, differs }));
+}
+
+/**
+ * `match(t, x)`: fields of another row whose `t` is the example's own, uniform among the training rows that have it; where none has, among the others. The
+ * example's own row where it is the only one.
+ */
+export function match(e: Elaborator, args: Bound): Value {
+  return fieldsElsewhere(e, args, 'match', (rows, agrees) => ({ rows, agrees }));
+}
+
+function fieldsElsewhere(e: Elaborator, args: Bound, callee: string, choose: (rows: string, field: string) => ChosenRows): Value {
   const wanted: DataField[] = [];
   for (const argument of args.rest) {
     const value = e.force(argument.value);
     const read = value.kind === 'tensor' ? e.reads.get(value.node) : undefined;
     if (value.kind === 'poison') return POISON;
-    if (!read?.own) return e.fail(argument.span, messages.notAField(describe(value), [...e.fields.keys()]));
-    if (wanted.includes(read.field)) return e.fail(argument.span, messages.argumentTwice('mismatch', read.field.name));
+    if (!read?.own) return e.fail(argument.span, messages.notAField(callee, describe(value), [...e.fields.keys()]));
+    if (wanted.includes(read.field)) return e.fail(argument.span, messages.argumentTwice(callee, read.field.name));
     wanted.push(read.field);
   }
   const [first, ...others] = wanted;
-  if (!first) return e.fail(args.call.span, messages.missingArgument('mismatch', 'field', '`mismatch(t)`'));
-  const path = drawPath(e);
-  const chosen = { rows: path, differs: first.name };
+  if (!first) return e.fail(args.call.span, messages.missingArgument(callee, 'field', `\`${callee}(t)\``));
+  // Metrics share their draws: those that choose otherwise have names of their own.
+  const path = drawPath(e, e.evaluation.pool && `${callee}.${first.name}`);
+  const chosen = choose(path, first.name);
   if (others.length === 0) return fieldValue(e, first, `${path}.${first.name}`, chosen);
   return { kind: 'record', fields: new Map(wanted.map((field) => [field.name, fieldValue(e, field, `${path}.${field.name}`, chosen)])) };
 }

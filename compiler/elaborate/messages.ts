@@ -262,9 +262,9 @@ export const uncounted = (what: string): Problem => ({
   message: `how many values there are is not known of ${what}`,
   help: 'name the number, or pass a field of type class[10] or tokens[9, words: 32]',
 });
-export const notBatched = (what: string): Problem => ({
+export const notBatched = (callee: string, what: string): Problem => ({
   code: 'GAN3023',
-  message: `\`examples\` wants a value that each example has of its own, and this is ${what}`,
+  message: `\`${callee}\` wants a value that each example has of its own, and this is ${what}`,
   help: 'what no row of data and no draw goes into is the same for all examples already',
 });
 export const tooManyIndices = (given: number, shape: Shape): Problem => ({
@@ -506,9 +506,9 @@ export const maskShape = (mask: Shape, value: Shape, reduced: Shape): Problem =>
   message: `a mask of shape ${shown(mask)} does not fit a value of shape ${shown(value)}`,
   help: `it has the lengths of the axes that are reduced, ${shown(reduced)}, or goes with every element`,
 });
-export const notAField = (what: string, fields: readonly string[]): Problem => ({
+export const notAField = (callee: string, what: string, fields: readonly string[]): Problem => ({
   code: 'GAN4050',
-  message: `\`mismatch\` takes fields of the data, and this is ${what}`,
+  message: `\`${callee}\` takes fields of the data, and this is ${what}`,
   label: 'not a field',
   help: fields.length > 0 ? `the fields are ${names(fields)}` : 'this spec has no data',
 });
@@ -557,6 +557,27 @@ export const metricValue = (metric: string, found: string): Problem => ({
   code: 'GAN4043',
   message: `a metric is one number or a few, and \`${metric}\` is ${found}`,
   help: 'average over examples: `E[...]`, or reduce with `axis: batch`',
+});
+export const comparedOutside = (): Problem => ({
+  code: 'GAN4044',
+  message: 'sets of features can only be compared in a metric, over all its examples',
+  help: 'in a game, compare within the batch: `feature_matching(real, made)`',
+});
+export const noFeatures = (what: string): Problem => ({
+  code: 'GAN4045',
+  message: `features are a vector for each example, or several, and this is ${what}`,
+  help: '`flatten` what is no vector; what is reduced over the examples already cannot be compared',
+});
+export const featuresDiffer = (real: number, made: number): Problem => ({
+  code: 'GAN4046',
+  message: `features of both sets are of one length, and these are of ${real} and of ${made}`,
+  help: 'take both from the same judge',
+});
+export const tooManyFeatures = (found: number, most: number): Problem => ({
+  code: 'GAN4047',
+  message: `sets of features are compared on the host, and ${found} numbers an example are too many`,
+  label: `more than ${most}`,
+  help: 'take features from a later layer, or `global_average_pool` them',
 });
 
 export const hyperChoices = (): Problem => ({

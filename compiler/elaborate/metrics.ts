@@ -1,4 +1,4 @@
-/** Metrics: figures of what a training has made, averaged over many examples with averaged weights, `training` false. */
+/** Metrics: figures of what a training has made, over many examples, with averaged weights, `training` false. */
 import { parseExpression } from '../../grammar/parser.js';
 import type { GraphFunction, Node, Variable } from '../graph/node.js';
 import type { MetricPlan } from '../program/types.js';
@@ -84,7 +84,8 @@ export function assembleMetrics(
       begin: 'metric.begin',
       passes: passes.map((fn) => fn.name),
       result: 'metric.result',
-      figures: results.map(({ name, node }) => ({ name, shape: node.shape })),
+      figures: results.map(({ name, node }) => ({ name, shape: node.shape, ...(pool.readsRows(node) && { rows: true }) })),
+      ...pool.plan,
     },
   };
 }

@@ -1,5 +1,5 @@
 /** The only maker of nodes: shape rules, sharing of equal nodes, rewriting at construction. */
-import type { BinaryName, CompareName, ConvAttrs, DType, Node, Operation, Origin, Shape, UnaryName } from './node.js';
+import type { BinaryName, ChosenRows, CompareName, ConvAttrs, DType, Node, Operation, Origin, Shape, UnaryName } from './node.js';
 import { primitive } from './ops/index.js';
 import { GraphError, sameShape, showShape, showType, type Type } from './primitive.js';
 
@@ -79,8 +79,8 @@ export class Builder {
     return this.make({ op: 'input', name }, [], { shape, dtype });
   }
 
-  /** `chosen`: the path of the draw that chooses the rows, and the field in which they differ from the batch's; without, those are read. */
-  field(name: string, shape: Shape, dtype: DType, chosen?: { readonly rows: string; readonly differs: string }): Node {
+  /** `chosen`: rows to be read instead of the batch's own. */
+  field(name: string, shape: Shape, dtype: DType, chosen?: ChosenRows): Node {
     return this.make({ op: 'field', field: name, ...chosen }, [], { shape, dtype });
   }
 

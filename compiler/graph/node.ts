@@ -54,17 +54,23 @@ export interface ConvAttrs {
   readonly size: readonly number[];
 }
 
+/**
+ * Other rows than the batch's own: those that the draw of this path has chosen, for each of the batch's rows one that differs from it in the field `differs`,
+ * or has the same in the field `agrees`.
+ */
+export interface ChosenRows {
+  readonly rows: string;
+  readonly differs?: string;
+  readonly agrees?: string;
+}
+
 /** Every operation: its name, its attributes, and in the comment its inputs and result. */
 export type Operation =
   // leaves
   | { readonly op: 'constant'; readonly value: number } // any shape, filled; i32/u32/bool hold integers
   | { readonly op: 'iota'; readonly axis: number } // index along the axis, i32 or f32
   | { readonly op: 'input'; readonly name: string } // what the host sends with each call (`step`, tensors of a file)
-  /**
-   * [batch, ...]: this call's rows of a data field, decoded to f32 or i32. With `rows` not the batch's own, but those that the draw of this path has
-   * chosen: for each of the batch's rows one that differs from it in the field `differs`.
-   */
-  | { readonly op: 'field'; readonly field: string; readonly rows?: string; readonly differs?: string }
+  | ({ readonly op: 'field'; readonly field: string } & Partial<ChosenRows>) // [batch, ...]: this call's rows of a data field, decoded to f32 or i32
   | { readonly op: 'variable'; readonly name: string } // a weight, state, optimizer state or average, as it was before the call
   | { readonly op: 'random'; readonly path: string } // f32 uniform in (0, 1), Threefry by seed, path, call counter and element
   // elementwise, all inputs of the result's shape

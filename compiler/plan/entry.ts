@@ -97,13 +97,17 @@ function layInputs(fn: GraphFunction, shared: Shared): Inputs {
   return { inputs, ranges, call, rows };
 }
 
+interface RowsRead extends Pick<EntryInput, 'name' | 'differs' | 'agrees'> {
+  readonly fields: string[];
+}
+
 /** Which rows some reads of fields want: the batch's own, which draws start from, and those of each draw. */
-function rowsRead(reads: readonly Node[]): { name: string; fields: string[]; differs?: string }[] {
-  const found = new Map<string, { name: string; fields: string[]; differs?: string }>([['rows', { name: 'rows', fields: [] }]]);
+function rowsRead(reads: readonly Node[]): RowsRead[] {
+  const found = new Map<string, RowsRead>([['rows', { name: 'rows', fields: [] }]]);
   for (const { operation } of reads) {
     if (operation.op !== 'field') continue;
     const name = operation.rows ?? 'rows';
-    const known = found.get(name) ?? { name, fields: [], differs: operation.differs };
+    const known = found.get(name) ?? { name, fields: [], differs: operation.differs, agrees: operation.agrees };
     if (!known.fields.includes(operation.field)) known.fields.push(operation.field);
     found.set(name, known);
   }

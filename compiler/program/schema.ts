@@ -82,7 +82,15 @@ const train = object({
 });
 
 const judge = object({ name: text, hash: text, fields: list(text), train });
-const metrics = object({ batch: { type: 'integer', minimum: 1 }, begin: text, passes: list(text), result: text, figures: list(object({ name: text, shape })) });
+const metrics = object({
+  batch: { type: 'integer', minimum: 1 },
+  begin: text,
+  passes: list(text),
+  result: text,
+  figures: list(object({ name: text, shape, 'rows?': { type: 'boolean' } })),
+  'features?': list(object({ name: text, shape, pass: index, 'fixed?': { type: 'boolean' } })),
+  'compared?': list(object({ name: text, way: text, real: text, made: text, neighbours: { type: 'integer', minimum: 1 } })),
+});
 
 export const programSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -131,7 +139,7 @@ export const programSchema = {
     entries: list(
       object({
         name: text,
-        inputs: list(object({ kind: { enum: ['counter', 'step', 'rows', 'tensor'] }, ...slot, 'fields?': list(text), 'differs?': text })),
+        inputs: list(object({ kind: { enum: ['counter', 'step', 'rows', 'tensor'] }, ...slot, 'fields?': list(text), 'differs?': text, 'agrees?': text })),
         outputs: list(object(slot)),
         commands: list(command),
       }),

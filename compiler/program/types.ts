@@ -128,6 +128,11 @@ export interface EntryInput {
    * which picks from the rows in the order of their values' first rows, then of their own numbers.
    */
   readonly differs?: string;
+  /**
+   * As `differs`, but for element i a row that has the value of the batch's row i, and is not that row: a training row; where no other has it, one of those
+   * that are kept from training; where there is none either, that row itself.
+   */
+  readonly agrees?: string;
 }
 
 export interface EntryOutput {
@@ -219,12 +224,32 @@ export interface JudgePlan {
   readonly train: TrainPlan;
 }
 
-/** Figures over many examples: `begin`, then every pass for each batch of them (its counter is the batch's number, its rows are held-out ones), then `result`. */
+/**
+ * Figures over many examples: `begin`, then every pass for each batch of them (its counter is the batch's number, its rows are held-out ones or others of
+ * choice), then `result`.
+ */
 export interface MetricPlan {
   readonly batch: number;
   readonly begin: string;
   readonly passes: readonly string[];
   readonly result: string;
-  /** Outputs of `result`. `J.digit` is the share of held-out rows whose digit judge J knows. */
-  readonly figures: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  /** Outputs of `result`. `J.digit` is the share of rows whose digit judge J knows. `rows`: it depends on the rows. */
+  readonly figures: readonly { readonly name: string; readonly shape: readonly number[]; readonly rows?: boolean }[];
+  /**
+   * Outputs of the pass of that number, [rows of a batch, n]: the host keeps those of all batches. `fixed`: they depend on nothing but the batch's rows, so
+   * that a row is to count once.
+   */
+  readonly features?: readonly { readonly name: string; readonly shape: readonly number[]; readonly pass: number; readonly fixed?: boolean }[];
+  /** What the host computes of two of these, and gives as an input of that name to the passes after them and to `result`. */
+  readonly compared?: readonly ComparisonPlan[];
+}
+
+export interface ComparisonPlan {
+  readonly name: string;
+  /** `frechet`, `kernel`: one number. `precision_recall`, `density_coverage`: two. Formulas: runtime/figures/sets.ts. */
+  readonly way: string;
+  readonly real: string;
+  readonly made: string;
+  /** How many neighbours count, where they do. */
+  readonly neighbours: number;
 }

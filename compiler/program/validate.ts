@@ -64,8 +64,8 @@ export function checkProgram(program: Program): void {
       throw wrong(`kernel '${kernel.id}'`, 'must have the parameters, and them alone, as its first binding');
 
   for (const entry of program.entries) {
-    for (const { name, shape, buffer, offset, fields = [], differs } of entry.inputs) {
-      for (const field of differs === undefined ? fields : [...fields, differs])
+    for (const { name, shape, buffer, offset, fields = [], differs, agrees } of entry.inputs) {
+      for (const field of [...fields, ...[differs, agrees].filter((name) => name !== undefined)])
         if (!program.data?.fields.some((known) => known.name === field))
           throw wrong(`input '${name}' of '${entry.name}'`, `is of the data field '${field}', which the data do not have`);
       slice(`input '${name}' of '${entry.name}'`, buffer, offset, elements(shape) * 4);

@@ -49,6 +49,22 @@ export interface DataSet {
   readonly describe: string;
 }
 
+/** What rows are for: `unseen` ones are of a kind that no training row has. */
+export type RowKind = 'training' | 'held_out' | 'unseen';
+
+/** Where rows of a kind lie: without one, the held-out ones, or those for training where none are held out. */
+export function rowsOfKind(data: DataSet, kind?: RowKind): { readonly kind: RowKind; readonly first: number; readonly count: number } {
+  const { count, heldOut, unseen = 0 } = data;
+  switch (kind ?? (heldOut > 0 ? 'held_out' : 'training')) {
+    case 'training':
+      return { kind: 'training', first: 0, count };
+    case 'held_out':
+      return { kind: 'held_out', first: count, count: heldOut };
+    case 'unseen':
+      return { kind: 'unseen', first: count + heldOut, count: unseen };
+  }
+}
+
 export interface LoadOptions {
   /** Makes generated sets; the order of rows is not its matter. */
   readonly seed: bigint;

@@ -86,7 +86,7 @@ export function packInputs(entry: Entry, spans: readonly Span[], total: number, 
         break;
       case 'rows': {
         const count = elements(input.shape);
-        const own = input.differs === undefined;
+        const own = input.differs === undefined && input.agrees === undefined;
         const rows = own ? call.rows : call.chosen?.[input.name];
         const kind = own ? 'rows' : `rows for "${input.name}"`;
         if (!rows) throw new InputError(`${where}it reads data, and the call names no ${kind}; ${count} are needed`);

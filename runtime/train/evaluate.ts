@@ -1,6 +1,6 @@
 /** `ganc eval RUN`: the metrics of a run's weights, with nothing but what is in its folder and its data. */
 import type { Program } from '../../compiler/program/types.js';
-import { loadData } from '../data/index.js';
+import { type DataSet, loadData, type RowKind, rowsOfKind } from '../data/index.js';
 import type { TensorData } from '../execute/tensor.js';
 import { ChosenRows } from './chosen.js';
 import { RunError } from './errors.js';
@@ -15,6 +15,8 @@ export interface EvaluateOptions {
   readonly open: OpenExecutor;
   /** Default 1,000; rounded up to whole batches. */
   readonly examples?: number;
+  /** Kinds of rows, each measured for itself; default held-out ones (training rows where none are held out), and unseen ones where there are any. */
+  readonly rows?: readonly RowKind[];
   /** Of the draws; default the run's own. */
   readonly seed?: bigint;
   /** A checkpoint's path, or `best`; default the run's latest. */
@@ -27,10 +29,20 @@ export interface Evaluated {
   readonly name: string;
   readonly step: number;
   readonly device: string;
+  /** Of each kind of rows. */
   readonly examples: number;
-  /** For each judge and each field it learned, the share of held-out rows that it is right about. */
+  readonly seed: bigint;
+  /** At least one. */
+  readonly figures: readonly Figures[];
+  /** Metrics that are the same whatever the rows, since they read none. */
+  readonly rowless: ReadonlySet<string>;
+}
+
+export interface Figures {
+  /** What was measured on, and how many such rows there are; absent where there are no data. */
+  readonly rows?: { readonly kind: RowKind; readonly count: number };
+  /** For each judge and each field it learned, the share of rows that it is right about. */
   readonly judges: Record<string, Record<string, number>>;
-  readonly heldOut: number;
   /** By name: a number, or as many as its shape says, in row order. */
   readonly metrics: Record<string, number | number[]>;
 }
@@ -47,6 +59,7 @@ export async function evaluateRun(folder: string, options: EvaluateOptions): Pro
   const manifest = await readRunManifest(folder);
   const { loading: progress, warn } = options;
   const data = program.data && (await loadData(program.data, { seed, base: record.base, manifest, judged: true, progress, warn }));
+  const kinds = kindsOf(program, data, options.rows);
   const judges = await judgeWeights(program, data, { open: options.open, seed, loading: options.loading, warn: options.warn });
   const entries = metricEntries(plan);
   const draws = options.seed ?? seed;
@@ -57,24 +70,40 @@ export async function evaluateRun(folder: string, options: EvaluateOptions): Pro
     executor.write(judges);
     const chosen = new ChosenRows(program, data, draws, entries);
     const feeder = new RowFeeder(executor, { data, fields: usedFields(program, entries) }, chosen, opened.fieldLimit);
-    const figures = await measure(executor, program, plan, data, feeder, options.examples ?? EXAMPLES);
+    const figures: Figures[] = [];
+    for (const kind of kinds) {
+      options.loading?.(`measuring${kind === undefined ? '' : ` on ${kind.replace('_', '-')} rows`}`);
+      const found = splitFigures(program, await measure(executor, program, plan, data, feeder, { examples: options.examples, rows: kind }));
+      figures.push({ ...(data && { rows: rowsOfKind(data, kind) }), ...found });
+    }
     return {
       name: program.name,
       step: checkpoint.step,
       device: opened.device,
       examples: Math.ceil((options.examples ?? EXAMPLES) / plan.batch) * plan.batch,
-      heldOut: data?.heldOut ?? 0,
-      ...splitFigures(program, figures),
+      seed: draws,
+      figures,
+      rowless: new Set(plan.figures.filter((figure) => !figure.rows).map((figure) => figure.name)),
     };
   } finally {
     opened.close();
   }
 }
 
+/** On which rows to measure, undefined where there are no data. Throws RunError where there are none of a kind that was asked for. */
+function kindsOf(program: Program, data: DataSet | undefined, asked: readonly RowKind[] | undefined): (RowKind | undefined)[] {
+  const missing = asked?.find((kind) => data === undefined || rowsOfKind(data, kind).count === 0);
+  if (missing !== undefined)
+    throw new RunError(`there are no ${missing.replace('_', '-')} rows to measure on`, data ? data.describe : `${program.name} has no data`);
+  if (data === undefined) return [undefined];
+  const usual = rowsOfKind(data).kind;
+  return asked === undefined ? [usual, ...((data.unseen ?? 0) > 0 ? (['unseen'] as const) : [])] : [...new Set(asked)];
+}
+
 /** The judges' own figures, and the others. */
-export function splitFigures(program: Program, figures: ReadonlyMap<string, TensorData>): Pick<Evaluated, 'judges' | 'metrics'> {
+export function splitFigures(program: Program, figures: ReadonlyMap<string, TensorData>): Pick<Figures, 'judges' | 'metrics'> {
   const judges = new Set((program.judges ?? []).map((judge) => judge.name));
-  const found: Pick<Evaluated, 'judges' | 'metrics'> = { judges: {}, metrics: {} };
+  const found: Pick<Figures, 'judges' | 'metrics'> = { judges: {}, metrics: {} };
   for (const [name, { shape, data }] of figures) {
     const [judge, ...field] = name.split('.');
     if (judges.has(judge) && field.length > 0) found.judges[judge] = { ...found.judges[judge], [field.join('.')]: data[0] };

@@ -115,9 +115,9 @@ function unfedInputs(program: Program, plan: TrainPlan): { name: string; each: n
   const optional = program.draws.filter((path) => path.endsWith('.present'));
   for (const { player, entry } of entries) {
     const own = plan.sharedBatch ? SHARED : `${player}.`;
-    for (const { name, fields = [], differs } of program.entries.find((e) => e.name === entry)?.inputs ?? []) {
+    for (const { name, fields = [], differs, agrees } of program.entries.find((e) => e.name === entry)?.inputs ?? []) {
       for (const field of fields) {
-        const path = differs === undefined ? `${own}${field}` : `${name}.${field}`;
+        const path = differs === undefined && agrees === undefined ? `${own}${field}` : `${name}.${field}`;
         unfed.push({ name: path, each: [plan.batch, ...(program.data?.fields.find((f) => f.name === field)?.shape ?? [])] });
       }
     }

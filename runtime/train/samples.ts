@@ -3,7 +3,7 @@ import { extname } from 'node:path';
 import type { DataRequest, Entry, Program, SamplePlan } from '../../compiler/program/types.js';
 import { suggest } from '../../grammar/suggest.js';
 import { type Mixture, type ModeStatistics, mixtureOf, modeStatistics } from '../data/gaussians.js';
-import type { DataSet } from '../data/index.js';
+import { type DataSet, type RowKind, rowsOfKind } from '../data/index.js';
 import { entryOf } from '../execute/packing.js';
 import type { TensorData } from '../execute/tensor.js';
 import { writePng } from '../show/image.js';
@@ -61,17 +61,17 @@ export async function collectSamples(
   const given = { ...presence(entry, absent), ...tensors };
   const parts = new Map<string, TensorData[]>();
   for (let k = 0; k * plan.count < count; k++) {
-    const [result] = await executor.submit(feeder.prepare([{ entry: plan.entry, counter: k, rows: heldOutRows(entry, data, k), tensors: given }]));
+    const [result] = await executor.submit(feeder.prepare([{ entry: plan.entry, counter: k, rows: rowsInTurn(entry, data, k), tensors: given }]));
     for (const { name } of plan.outputs) parts.set(name, [...(parts.get(name) ?? []), result.outputs[name]]);
   }
   return new Map([...parts].map(([name, list]) => [name, join(list, count)]));
 }
 
-/** The rows that call `k` of an entry outside of training reads: held-out ones, one after another (training rows where none are held out). */
-export function heldOutRows(entry: Entry, data: DataSet | undefined, k: number): Uint32Array | undefined {
+/** The rows that call `k` of an entry outside of training reads, one after another: of that kind, or held-out ones (training rows where none are held out). */
+export function rowsInTurn(entry: Entry, data: DataSet | undefined, k: number, kind?: RowKind): Uint32Array | undefined {
   const batch = rowsOf(entry);
-  const [first, rows] = data === undefined ? [0, 1] : data.heldOut > 0 ? [data.count, data.heldOut] : [0, data.count];
-  return batch === undefined ? undefined : Uint32Array.from({ length: batch }, (_, i) => first + ((k * batch + i) % rows));
+  const { first, count } = data === undefined ? { first: 0, count: 1 } : rowsOfKind(data, kind);
+  return batch === undefined ? undefined : Uint32Array.from({ length: batch }, (_, i) => first + ((k * batch + i) % count));
 }
 
 /** Tensors one after another along axis 0, the first `count` rows. */

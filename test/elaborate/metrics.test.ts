@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { compileSpec } from '../../compiler/compile.js';
 import type { Tensor } from '../../compiler/graph/interpret.js';
 import type { Module } from '../../compiler/graph/module.js';
+import { topological } from '../../compiler/graph/node.js';
 import { Simulation } from '../../compiler/graph/simulate.js';
 
 const head = `
@@ -119,6 +120,76 @@ metric pure = purity(say(x), one_hot(y))`,
     expect(found.get('pure')?.data[0]).toBeCloseTo(most.reduce((a, b) => a + b, 0) / 100, 10);
   });
 
+  test('hands features to the host, in the pass in which they are known, and goes on with what it finds', () => {
+    const { metrics, functions } = compiled(`metric plain = frechet_distance(x, G(z)) / 2
+metric again = frechet_distance(x, G(z))
+metric centred = precision_recall(x - mean(x, axis: batch), match(y, x).x, k: 4).recall
+metric weighed = E[x * kernel_distance(x, G(z))]`);
+    expect(metrics?.features).toEqual([
+      { name: 'features.0', shape: [100, 3], pass: 0, fixed: true },
+      { name: 'features.1', shape: [100, 3], pass: 0 },
+      { name: 'features.2', shape: [100, 3], pass: 1, fixed: true },
+      { name: 'features.3', shape: [100, 3], pass: 0 },
+    ]);
+    expect(metrics?.compared).toEqual([
+      { name: 'compared.0', way: 'frechet', real: 'features.0', made: 'features.1', neighbours: 1 },
+      { name: 'compared.1', way: 'precision_recall', real: 'features.2', made: 'features.3', neighbours: 4 },
+      { name: 'compared.2', way: 'kernel', real: 'features.0', made: 'features.1', neighbours: 1 },
+    ]);
+    expect(functions.filter((f) => f.name.startsWith('metric.pass')).map((f) => f.outputs.map((o) => o.name))).toEqual([
+      ['features.0', 'features.1', 'features.3'],
+      ['features.2'],
+    ]);
+  });
+
+  test('knows whether it reads rows', () => {
+    const { metrics } = compiled('metric a = E[G(z)]\nmetric b = E[x]\nmetric c = max(G(z) * E[x], axis: batch)\nmetric d = kernel_distance(G(z), x) + 1');
+    expect(metrics?.figures.map((figure) => [figure.name, figure.rows])).toEqual([
+      ['a', undefined],
+      ['b', true],
+      ['c', true],
+      ['d', true],
+    ]);
+  });
+
+  test('takes fields of rows that agree or differ, each by a draw of its own', () => {
+    const { functions } = compiled('metric a = E[(x - match(y, x).x)^2]\nmetric b = E[(x - mismatch(y, x).x)^2] + E[mismatch(x)]');
+    const pass = functions.find((f) => f.name === 'metric.pass.0');
+    const reads = topological(pass?.stores.map((s) => s.node) ?? []).flatMap(({ operation: o }) =>
+      o.op === 'field' && o.rows ? [[o.field, o.rows, o.agrees, o.differs]] : [],
+    );
+    expect(reads).toEqual([
+      ['x', 'metric.match.y', 'y', undefined],
+      ['x', 'metric.mismatch.y', undefined, 'y'],
+      ['x', 'metric.mismatch.x', undefined, 'x'],
+    ]);
+  });
+
+  test('counts those that are right in all fields, and nearest to their own caption', () => {
+    // Of a hundred examples class and key are those of their number; what is said is right but for each fifth, or each fourth, or what the key of another says.
+    const module = compiled(`block hot(c) { one_hot(c, 4) }
+metric all = all_right({a: hot(y), b: hot(where(x[0] > 0, y, (y + 1) % 4))}, {a: y, b: y})
+metric some = all_right({a: hot(y), b: hot((y + 1) % 4)}, {a: y})
+metric near = r_precision(concat(x[1:2], x[2:3]), concat(x[1:2], x[2:3]))
+metric far = r_precision(concat(x[1:2], x[2:3]), shuffled(concat(x[1:2], x[2:3])))
+metric like = r_precision(concat(x[1:2], x[2:3]), shuffled(concat(x[1:2], x[2:3])), t: where(y >= 0, 0, 0))
+metric apart = diversity(x, shuffled(x))`);
+    const angle = (i: number): number => (2 * Math.PI * (i % 100)) / 100;
+    const data = Float64Array.from({ length: 300 }, (_, at) => {
+      const i = Math.floor(at / 3);
+      return [i % 5 === 0 ? -1 : 1, Math.cos(angle(i)), 3 * Math.sin(angle(i))][at % 3];
+    });
+    const found = measure(module, [data]);
+    const number = (name: string): number => found.get(name)?.data[0] as number;
+    expect(number('all')).toBeCloseTo(0.8, 10);
+    expect(number('some')).toBe(1);
+    expect(number('near')).toBe(1);
+    expect(number('far')).toBe(0);
+    expect(number('like')).toBe(1);
+    const apart = Array.from({ length: 100 }, (_, i) => Math.hypot(...[0, 1, 2].map((c) => data[3 * i + c] - data[(3 * i + 3 + c) % 300])));
+    expect(number('apart')).toBeCloseTo(mean(apart), 10);
+  });
+
   test('that is no figure is refused', () => {
     expect(mistakes('metric m = G(z)')).toEqual([expect.stringMatching(/^GAN4043 a metric is one number or a few/)]);
   });
@@ -164,7 +235,7 @@ describe('a judge', () => {
 
   test('has a figure of its own for each field: how often it is right', () => {
     const { metrics } = compiled('judge J(x) -> {y} { { y: x |> linear(4), more: x } }');
-    expect(metrics?.figures).toEqual([{ name: 'J.y', shape: [] }]);
+    expect(metrics?.figures).toEqual([{ name: 'J.y', shape: [], rows: true }]);
   });
 
   test('is refused where it does not fit', () => {

@@ -45,4 +45,30 @@ export const judges: Readonly<Record<string, Explanation>> = {
     wrong: 'data digits = mnist() {\n  x: image[1, 28, 28]\n  y: class[10]\n}\nmetric size = abs(G(z))',
     right: 'data digits = mnist() {\n  x: image[1, 28, 28]\n  y: class[10]\n}\nmetric size = E[abs(G(z))]',
   },
+  GAN4044: {
+    about:
+      'A figure such as the Frechet distance is of all examples at once, thousands of them, and is computed on the host when a metric is measured. It has no derivative, and no value in a game or a net.',
+    wrong: 'data points = ring() { x: vector[2] }\nnoise z: normal[4]\nnet G(z) { z |> linear(2) }\ngame { G minimizes frechet_distance(x, G(z)) }',
+    right:
+      'data points = ring() { x: vector[2] }\nnoise z: normal[4]\nnet G(z) { z |> linear(2) }\ngame { G minimizes feature_matching(x, G(z)) }\nmetric distance = frechet_distance(x, G(z))',
+  },
+  GAN4045: {
+    about:
+      'Sets are compared by features, a vector [n] for each example; [parts, n] is several vectors, such as one for each frame. What has no value of its own for each example is no set.',
+    wrong: 'data points = ring() { x: vector[2] }\nnoise z: normal[4]\nnet G(z) { z |> linear(2) }\nmetric distance = frechet_distance(E[x], G(z))',
+    right: 'data points = ring() { x: vector[2] }\nnoise z: normal[4]\nnet G(z) { z |> linear(2) }\nmetric distance = frechet_distance(x, G(z))',
+  },
+  GAN4046: {
+    about: 'Features are compared number by number, so both sets have the same: those of one judge, asked twice.',
+    wrong: 'data points = ring() { x: vector[2] }\nnoise z: normal[4]\nnet G(z) { z |> linear(2) }\nmetric distance = kernel_distance(x, concat(G(z), G(z)))',
+    right: 'data points = ring() { x: vector[2] }\nnoise z: normal[4]\nnet G(z) { z |> linear(2) }\nmetric distance = kernel_distance(x, G(z))',
+  },
+  GAN4047: {
+    about:
+      'The host holds the features of all examples and compares them in float64. With very many numbers an example that takes long and says little: sets of a thousand examples are sparse in so large a space.',
+    wrong:
+      'data digits = mnist() { x: image[1, 28, 28] }\nnoise z: normal[4]\nnet G(z) { z |> linear(784) |> tanh |> reshape(1, 28, 28) }\nmetric distance = frechet_distance(flatten(upsample(x, 2)), flatten(upsample(G(z), 2)))',
+    right:
+      'data digits = mnist() { x: image[1, 28, 28] }\nnoise z: normal[4]\nnet G(z) { z |> linear(784) |> tanh |> reshape(1, 28, 28) }\nmetric distance = frechet_distance(flatten(average_pool(x, 2)), flatten(average_pool(G(z), 2)))',
+  },
 };

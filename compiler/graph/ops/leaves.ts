@@ -1,7 +1,7 @@
 /** Values that come from outside of the graph. */
 
 import { wgslConstant } from '../literal.js';
-import type { DType, Node } from '../node.js';
+import type { DType, Node, Operation } from '../node.js';
 import { expectAxes, expectInputs, expectShape, GraphError, type Primitive, sameShape, showShape, type Type } from '../primitive.js';
 import { dense, empty, type Tensor, walkRows } from '../tensor.js';
 import { drawKey, uniform } from '../threefry.js';
@@ -65,7 +65,7 @@ export const input: Primitive<{ readonly op: 'input'; readonly name: string }> =
 };
 
 /** In the environment, `t@D.wrong` is the field `t` at the rows that the draw `D.wrong` has chosen. */
-export const field: Primitive<{ readonly op: 'field'; readonly field: string; readonly rows?: string; readonly differs?: string }> = {
+export const field: Primitive<Extract<Operation, { op: 'field' }>> = {
   infer: (operation, inputs, type) => given(`field '${operation.field}'`, inputs, type, ['f32', 'i32']),
   interpret(node, _inputs, environment) {
     const { field: name, rows } = node.operation;
