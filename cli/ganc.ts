@@ -180,7 +180,8 @@ First steps:
         'weights to start from, all or some: a safetensors file (named as `ganc inspect --json` lists them) or a run; NET=source for one net (repeatable)',
         (source: string, before: string[] = []) => [...before, source],
       )
-      .option('--best <metric>', 'measure the metrics at each checkpoint, and keep the one in which this is highest; NAME:low where less is better')
+      .option('--metrics', 'measure the metrics at each checkpoint')
+      .option('--best <metric>', 'as --metrics, and keep the checkpoint in which this is highest; NAME:low where less is better')
       .option('--feed <file>', 'data, noise and other draws of every update (safetensors, PLAYER.NAME, e.g. D.x, D.z, G.z)')
       .option('--trace <file>', 'write losses, reports, first gradients and weights (safetensors)')
       .option('--trace-steps <list>', 'steps whose weights --trace holds, as in 1,10,50', stepList)
@@ -224,6 +225,9 @@ First steps:
       .command('eval')
       .description("measure a trained run by the spec's `metric` lines, with its judges")
       .argument('<run>', 'folder of a run')
+      .option('--spec <file>', 'measure by the metrics of this spec instead, which has the same nets')
+      .addOption(set())
+      .addOption(variant())
       .option('--examples <n>', 'how many examples to measure', whole('--examples', 1), 1000)
       .option('--rows <kinds>', 'held-out, unseen, training, or several with commas between (default: held-out, and unseen where there are any)', rowKinds)
       .option('--seed <n>', "seed of the noise (default: the run's)", seed)
@@ -234,6 +238,7 @@ First steps:
     'eval runs/gan',
     'eval runs/gan --examples 10000 --json',
     'eval runs/clips --rows held-out,unseen,training',
+    'eval runs/clips --spec measures.gan',
   );
 
   examples(

@@ -1,11 +1,16 @@
 /** `ganc eval RUN`: the metrics of a run. */
+import { dirname, resolve } from 'node:path';
 import type { RowKind } from '../../runtime/data/index.js';
 import { type Evaluated, evaluateRun, type Figures } from '../../runtime/train/evaluate.js';
 import { onGpu } from '../../runtime/train/executor.js';
+import { UsageError } from '../errors.js';
+import { compiledSpec } from '../programs.js';
 import { ProgressLine } from '../progress.js';
+import { readSource, type SpecOptions } from '../source.js';
 import { count, err, out } from '../terminal.js';
 
-export interface EvalCommandOptions {
+export interface EvalCommandOptions extends SpecOptions {
+  readonly spec?: string;
   readonly examples: number;
   readonly rows?: readonly RowKind[];
   readonly seed?: bigint;
@@ -23,8 +28,11 @@ export async function evaluate(run: string, options: EvalCommandOptions): Promis
   const loading = (text: string): void => {
     if (!options.quiet && !options.json) line.working(text);
   };
+  if (options.spec === undefined && (options.set !== undefined || options.variant !== undefined))
+    throw new UsageError('a run is measured with its own settings', '--set and --variant are of another spec: --spec FILE');
   const found = await evaluateRun(run, {
     open: onGpu({ choice: { warn } }),
+    other: options.spec === undefined ? undefined : await otherSpec(options.spec, options),
     examples: options.examples,
     rows: options.rows,
     seed: options.seed,
@@ -34,6 +42,11 @@ export async function evaluate(run: string, options: EvalCommandOptions): Promis
   });
   line.clear();
   out(options.json ? `${JSON.stringify(plain(found))}\n` : report(found));
+}
+
+async function otherSpec(path: string, options: SpecOptions) {
+  const { program } = await compiledSpec(readSource(path), options, {});
+  return { program, base: resolve(dirname(path)) };
 }
 
 /** As JSON: what was measured first stands by itself, too. */

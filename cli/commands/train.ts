@@ -28,6 +28,7 @@ export interface TrainCommandOptions extends SpecOptions {
   readonly trace?: string;
   readonly stats?: number;
   readonly traceSteps?: readonly number[];
+  readonly metrics?: boolean;
   readonly best?: string;
   readonly checkpointEvery?: number;
   readonly kernels?: KernelChoice;
@@ -60,6 +61,7 @@ export async function train(spec: string | undefined, options: TrainCommandOptio
       steps: options.steps,
       overfit: options.overfit,
       init: options.init,
+      metrics: options.metrics,
       best: options.best,
       checkpointEvery: options.checkpointEvery,
       feed: options.feed,

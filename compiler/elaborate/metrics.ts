@@ -49,7 +49,7 @@ export function assembleMetrics(
     const found = e.within({ evaluation: once, frame: gameFrame('metric') }, () => e.force(value()));
     const figures = figuresOf(e, name, found);
     if (figures) results.push(...figures);
-    else if (found.kind !== 'poison') fail(found);
+    else if (!isPoisoned(found)) fail(found);
   };
   for (const item of items.metrics) {
     const first = known.get(item.name.text);
@@ -88,6 +88,11 @@ export function assembleMetrics(
       ...pool.plan,
     },
   };
+}
+
+/** Whether what is wrong has been said. */
+function isPoisoned(value: Value): boolean {
+  return value.kind === 'poison' || (value.kind === 'record' && [...value.fields.values()].some(isPoisoned));
 }
 
 /** The numbers that a metric consists of; undefined where it is no figure. */

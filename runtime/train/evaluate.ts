@@ -1,7 +1,9 @@
 /** `ganc eval RUN`: the metrics of a run's weights, with nothing but what is in its folder and its data. */
 import type { Program } from '../../compiler/program/types.js';
+import { isSaved } from '../../compiler/program/variables.js';
 import { type DataSet, loadData, type RowKind, rowsOfKind } from '../data/index.js';
 import type { TensorData } from '../execute/tensor.js';
+import type { Checkpoint } from './checkpoint.js';
 import { ChosenRows } from './chosen.js';
 import { RunError } from './errors.js';
 import type { OpenExecutor } from './executor.js';
@@ -9,10 +11,12 @@ import { readProgramFolder, readRecord, readRunManifest, runPaths } from './fold
 import { judgeWeights } from './judge.js';
 import { EXAMPLES, measure, metricEntries } from './measure.js';
 import { RowFeeder, usedFields } from './rows.js';
-import { chosenCheckpoint } from './sample.js';
+import { chosenCheckpoint, findCheckpoint } from './sample.js';
 
 export interface EvaluateOptions {
   readonly open: OpenExecutor;
+  /** Of another spec with the same nets, whose metrics are measured instead; paths of its data start from `base`. */
+  readonly other?: { readonly program: Program; readonly base: string };
   /** Default 1,000; rounded up to whole batches. */
   readonly examples?: number;
   /** Kinds of rows, each measured for itself; default held-out ones (training rows where none are held out), and unseen ones where there are any. */
@@ -50,15 +54,16 @@ export interface Figures {
 /** Throws RunError, SafetensorsError, DataError, GpuError, or DivergedError of a judge. */
 export async function evaluateRun(folder: string, options: EvaluateOptions): Promise<Evaluated> {
   const record = await readRecord(folder);
-  const program = await readProgramFolder(runPaths(folder).program);
+  const { other } = options;
+  const program = other?.program ?? (await readProgramFolder(runPaths(folder).program));
   const plan = program.metrics;
   if (plan === undefined)
     throw new RunError(`${program.name} has nothing to measure`, 'its spec has no metric line and no judge', 'add one, like: metric brightness = E[G(z)]');
-  const checkpoint = await chosenCheckpoint(folder, record, program, options);
+  const checkpoint = other ? fitted(await findCheckpoint(folder, record, options), program) : await chosenCheckpoint(folder, record, program, options);
   const seed = BigInt(record.seed);
   const manifest = await readRunManifest(folder);
   const { loading: progress, warn } = options;
-  const data = program.data && (await loadData(program.data, { seed, base: record.base, manifest, judged: true, progress, warn }));
+  const data = program.data && (await loadData(program.data, { seed, base: other?.base ?? record.base, manifest, judged: true, progress, warn }));
   const kinds = kindsOf(program, data, options.rows);
   const judges = await judgeWeights(program, data, { open: options.open, seed, loading: options.loading, warn: options.warn });
   const entries = metricEntries(plan);
@@ -88,6 +93,25 @@ export async function evaluateRun(folder: string, options: EvaluateOptions): Pro
   } finally {
     opened.close();
   }
+}
+
+/** The weights that another program has by the same names. Throws RunError where one is missing, or of another shape. */
+function fitted(checkpoint: Checkpoint, program: Program): Pick<Checkpoint, 'values' | 'step'> & { readonly choice?: undefined } {
+  const values = new Map<string, TensorData>();
+  for (const variable of program.variables) {
+    if (!isSaved(variable) || variable.kind === 'optimizer') continue;
+    const { name, shape } = variable;
+    const value = checkpoint.values.get(name);
+    const reason = value === undefined ? 'which the run does not have' : `which is [${value.shape.join(', ')}] in the run`;
+    if (value === undefined || value.shape.join() !== shape.join())
+      throw new RunError(
+        `${program.name} cannot measure this run`,
+        `it has ${name} [${shape.join(', ')}], ${reason}`,
+        'give the settings of the run: --set, --variant',
+      );
+    values.set(name, value);
+  }
+  return { values, step: checkpoint.step };
 }
 
 /** On which rows to measure, undefined where there are no data. Throws RunError where there are none of a kind that was asked for. */

@@ -39,6 +39,8 @@ export interface RunRecord {
   readonly overfit?: boolean;
   /** With --best: the figure that decides, its best value so far, and when that was. */
   readonly best?: { readonly metric: string; readonly lowest?: boolean; readonly value: number; readonly step: number };
+  /** Metrics are measured at each checkpoint; they are where there is a `best`, too. */
+  readonly metrics?: boolean;
   readonly init?: readonly string[];
   /** Steps between statistics. */
   readonly stats?: number;

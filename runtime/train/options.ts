@@ -36,6 +36,8 @@ export interface TrainOptions {
   readonly overfit?: boolean;
   /** A figure of the spec's metrics, such as `purity`, or `distance:low` where less is better: the checkpoint in which it is best is kept. */
   readonly best?: string;
+  /** Measures the spec's metrics at each checkpoint, as `best` does. */
+  readonly metrics?: boolean;
   /** Steps between checkpoints; default 500. There is always one at the end. */
   readonly checkpointEvery?: number;
   /** Checkpoints kept; default 3. */
@@ -59,7 +61,7 @@ export interface TrainOptions {
   readonly progress?: (progress: Progress) => void;
   /** Called with each picture or file of samples. */
   readonly sampled?: (files: readonly string[], figures: ModeStatistics | undefined, step: number) => void;
-  /** Called with the metrics of each checkpoint, where there is a `best`. */
+  /** Called with the metrics of each checkpoint, where they are measured. */
   readonly measured?: (metrics: Readonly<Record<string, number | readonly number[]>>, best: RunRecord['best'], step: number) => void;
   readonly warn?: (text: string) => void;
 }

@@ -33,7 +33,9 @@ export interface Prepared {
   readonly trace?: Trace;
   /** Steps between statistics. */
   readonly stats?: number;
-  /** What decides which checkpoint is the best; metrics are measured where it is there. */
+  /** Metrics are measured at each checkpoint. */
+  readonly measured: boolean;
+  /** What decides which checkpoint is the best. */
   readonly best?: BestRule;
   readonly data?: DataSet;
   /** Rows that draws choose. */
@@ -80,7 +82,10 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
   const initial = options.init === undefined || options.init.length === 0 ? undefined : await readInitial(options.init, program, options.warn);
 
   const best = options.best === undefined ? past?.best : readBest(options.best, program);
-  const metrics = best && program.metrics ? metricEntries(program.metrics) : [];
+  const measured = best !== undefined || (options.metrics ?? past?.metrics ?? false);
+  if (options.metrics && program.metrics === undefined)
+    throw new RunError(`${program.name} has nothing to measure`, 'its spec has no metric line and no judge', 'add one, like: metric brightness = E[G(z)]');
+  const metrics = measured && program.metrics ? metricEntries(program.metrics) : [];
   const stats = options.stats ?? past?.stats;
   const watching = stats === undefined ? [] : statsEntries(plan);
   if (stats !== undefined && watching.length === 0) {
@@ -88,7 +93,7 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
   }
   const entries = [...new Set([plan.init, ...trainingEntries(plan), ...watching, ...program.samples.map((s) => s.entry), ...metrics])];
   const fields = usedFields(program, entries);
-  const judged = best !== undefined && program.judges !== undefined;
+  const judged = measured && program.judges !== undefined;
   const manifest = options.resume === undefined ? undefined : await readRunManifest(options.resume);
   const needed = program.data !== undefined && (fields.length > 0 || readsRows(program, entries) || judged);
   const data =
@@ -111,6 +116,7 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
     initial,
     trace,
     stats,
+    measured,
     best,
     data,
     chosen,

@@ -76,20 +76,26 @@ export async function sampleRun(folder: string, options: SampleOptions): Promise
   }
 }
 
+interface WhichCheckpoint {
+  readonly checkpoint?: string;
+  readonly warn?: (text: string) => void;
+}
+
 /** The checkpoint that is named, by its path or as `best`; without a name the latest. Throws RunError where it is not there or not of this program. */
-export async function chosenCheckpoint(
-  folder: string,
-  record: RunRecord,
-  program: Program,
-  { checkpoint: name, warn = () => undefined }: { readonly checkpoint?: string; readonly warn?: (text: string) => void },
-): Promise<Checkpoint> {
+export async function chosenCheckpoint(folder: string, record: RunRecord, program: Program, which: WhichCheckpoint): Promise<Checkpoint> {
+  const found = await findCheckpoint(folder, record, which);
+  checkWeights(found, program);
+  return found;
+}
+
+/** As `chosenCheckpoint`, of whatever program. */
+export async function findCheckpoint(folder: string, record: RunRecord, { checkpoint: name, warn = () => undefined }: WhichCheckpoint): Promise<Checkpoint> {
   const { checkpoints } = runPaths(folder);
   if (name === 'best' && record.best === undefined)
     throw new RunError(`${folder} has no best checkpoint`, 'it was trained without --best', 'train with --best METRIC');
   const found =
     name === undefined ? await latestCheckpoint(checkpoints, warn) : await readCheckpoint(name === 'best' ? join(checkpoints, BEST_CHECKPOINT) : name);
   if (found === undefined) throw new RunError(`${folder} has no checkpoint yet`, `its status is ${record.status}`, 'train it further: ganc train --resume');
-  checkWeights(found, program);
   return found;
 }
 

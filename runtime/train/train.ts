@@ -65,7 +65,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     }
     await cutMetrics(paths.metrics, checkpoint?.step ?? 0);
     await cutMetrics(paths.stats, checkpoint?.step ?? 0);
-    const judges = prepared.best && (await judgeWeights(prepared.program, prepared.data, { ...options, seed: prepared.seed }));
+    const judges = prepared.measured && (await judgeWeights(prepared.program, prepared.data, { ...options, seed: prepared.seed }));
     const opened = await options.open(prepared.program, {
       seed: prepared.seed,
       choice: checkpoint?.choice ?? prepared.past?.choice,
@@ -73,7 +73,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       fields: prepared.fields.map((name) => prepared.data?.fields.get(name)?.bytes.byteLength ?? 0),
     });
     begun = true;
-    if (judges !== undefined) opened.executor.write(judges);
+    if (judges) opened.executor.write(judges);
     try {
       return await new Session(options, prepared, folder, opened, checkpoint).run();
     } finally {
@@ -151,6 +151,7 @@ class Session {
       data: data?.describe,
       base: prepared.base,
       overfit: overfit || undefined,
+      metrics: (prepared.measured && prepared.best === undefined) || undefined,
       best: past?.best,
       init: prepared.initial?.from ?? past?.init,
       stats: prepared.stats,
@@ -281,14 +282,14 @@ class Session {
     await this.note('running');
   }
 
-  /** With --best: measures the metrics, and keeps these values if they are the best so far. */
+  /** Measures the metrics where that is wanted, and keeps these values if they are the best so far. */
   private async measure(info: CheckpointInfo, values: ReadonlyMap<string, TensorData>): Promise<void> {
-    const { program, best: rule, data } = this.prepared;
-    if (rule === undefined || program.metrics === undefined) return;
+    const { program, measured, best: rule, data } = this.prepared;
+    if (!measured || program.metrics === undefined) return;
     const figures = await measure(this.opened.executor, program, program.metrics, data, this.feeder);
     const found = splitFigures(program, figures);
     this.metrics.add({ step: info.step, metrics: found.metrics });
-    const best = better(rule, this.record.best, figures, info.step);
+    const best = rule && better(rule, this.record.best, figures, info.step);
     if (best !== this.record.best) await writeCheckpoint(join(this.paths.checkpoints, BEST_CHECKPOINT), info, values);
     this.record = { ...this.record, best };
     this.options.measured?.(found.metrics, best, info.step);

@@ -84,6 +84,34 @@ test('what cannot be measured says why', async () => {
   expect((await ganc(['eval', 'bare', '--checkpoint', 'best'], { cwd, env })).code).toBe(1);
 });
 
+test('metrics at each checkpoint, of a run that goes on, too; and those of another spec with the same nets', async () => {
+  const lines = 'metric where = mean(G(z), axis: batch)\nmetric far = E[norm(G(z))]\n';
+  const own = spec.replace(/^(?:judge|metric).*\n/gm, '');
+  writeFileSync(join(cwd, 'plain.gan'), own + lines);
+  const trained = await ganc(['train', 'plain.gan', '--metrics', '--steps', '20', '--checkpoint-every', '10', '--out', 'plain', '--json'], { cwd, env });
+  const more = await ganc(['train', '--resume', 'plain', '--steps', '30', '--json'], { cwd, env });
+  const events = `${trained.stdout}${more.stdout}`
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+    .filter((event) => event.event === 'metrics');
+  expect(events.map(({ step }) => step)).toEqual([10, 20, 30]);
+  expect(existsSync(join(cwd, 'plain/checkpoints/best.safetensors'))).toBe(false);
+  const { metrics } = JSON.parse((await ganc(['eval', 'plain', '--json'], { cwd, env })).stdout);
+  expect(metrics).toEqual(events[2].metrics);
+
+  writeFileSync(join(cwd, 'other.gan'), `${own.replace('D minimizes logistic', 'D minimizes 2 * logistic')}${lines}metric twice = 2 * E[norm(G(z))]\n`);
+  const other = JSON.parse((await ganc(['eval', 'plain', '--spec', 'other.gan', '--json'], { cwd, env })).stdout);
+  expect(other.step).toBe(30);
+  expect(other.metrics).toEqual({ ...metrics, twice: expect.closeTo(2 * metrics.far, 5) });
+  writeFileSync(join(cwd, 'wider.gan'), own.replace('linear(16) |> relu', 'linear(17) |> relu') + lines);
+  const wider = await ganc(['eval', 'plain', '--spec', 'wider.gan'], { cwd, env });
+  expect(wider.stderr).toMatch(/wider cannot measure this run[\s\S]*it has G\.linear\.weight \[17, 4\], which is \[16, 4\] in the run/);
+  expect((await ganc(['eval', 'plain', '--set', 'a=1'], { cwd, env })).stderr).toMatch(/measured with its own settings/);
+  writeFileSync(join(cwd, 'bare2.gan'), own);
+  expect((await ganc(['train', 'bare2.gan', '--metrics', '--out', 'bare2'], { cwd, env })).stderr).toMatch(/has nothing to measure/);
+});
+
 test('sets of features are compared over all examples, a row once', async () => {
   // Of held-out rows x, 400 that come round again, and 2 x + 1: |mu + 1|^2 + trace(A), as the covariance of 2 x + 1 is 4 A.
   const lines = `

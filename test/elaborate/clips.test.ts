@@ -24,6 +24,41 @@ describe('clips', () => {
     expect(new Set(drawn.flat()).size).toBe(8);
   });
 
+  /** A square of light, its top left corner at a place of each frame. */
+  const square = (places: readonly (readonly [number, number])[], size: number, side = 2): number[] =>
+    places.flatMap(([top, left]) =>
+      Array.from({ length: size * size }, (_, i) => {
+        const [y, x] = [Math.floor(i / size), i % size];
+        return y >= top && y < top + side && x >= left && x < left + side ? 1 : -1;
+      }),
+    );
+
+  test('where the light is, and clips with it in the middle', () => {
+    const places = [
+      [0, 0],
+      [1, 4],
+      [6, 3],
+    ] as const;
+    const clip = square(places, 8);
+    const at = output('  centre_of_mass(x)', clip, [1, 3, 8, 8]);
+    expect(at).toEqual([0.5, 0.5, 1.5, 4.5, 6.5, 3.5].map((v) => expect.closeTo(v, 3)));
+    const middle = square([[3, 3]], 8);
+    expect(output('  aligned(x)', clip, [1, 3, 8, 8])).toEqual([...middle, ...middle, ...middle].map((v) => expect.closeTo(v, 3)));
+    // A side of three has its middle on a pixel, half a pixel off that of the frame: edges are half light.
+    const odd = output('  aligned(x)', square([[0, 5]], 8, 3), [1, 1, 8, 8]);
+    expect(odd.slice(2 * 8, 3 * 8)).toEqual([-1, -1, -0.5, 0, 0, -0.5, -1, -1].map((v) => expect.closeTo(v, 3)));
+    expect(odd.slice(3 * 8, 4 * 8)).toEqual([-1, -1, 0, 1, 1, 0, -1, -1].map((v) => expect.closeTo(v, 3)));
+  });
+
+  test('a way turns where a step goes against the one before it, if one of them counts', () => {
+    const way = [5, 3, 1, 0, 2, 4, 4, 3, 2.9, 3, 2.95];
+    const still = way.map((_, i) => (i % 2) * 0.3);
+    const both = way.flatMap((v, i) => [v, still[i]]);
+    expect(output('  turns(x)', both, [11, 2])).toEqual([0, 0, 1, 0, 0, 0, 0, 0, 0]);
+    expect(output('  turns(x, least: 0.2)', both, [11, 2])).toEqual(new Array(9).fill(1));
+    expect(output('  turns(x, least: 0.05)', way, [11, 1])).toEqual([0, 0, 1, 0, 0, 0, 0, 1, 1]);
+  });
+
   const sigmoid = (v: number): number => 1 / (1 + Math.exp(-v));
 
   test('conv_gru of one pixel is a GRU', () => {

@@ -190,8 +190,46 @@ metric apart = diversity(x, shuffled(x))`);
     expect(number('apart')).toBeCloseTo(mean(apart), 10);
   });
 
+  test('hears whether a clip turns where it clicks', () => {
+    // A point of light goes down and up between two walls 4 apart, a pixel a frame: it turns in frames 3 and 7 of 10, or a frame or two late.
+    const text = head.replace('x: vector[3]', 'x: video[1, 10, 5, 5] a: tensor[10, 2]').replace('z |> linear(3)', 'z |> linear(250) |> reshape(1, 10, 5, 5)');
+    const spec = `${text.replace('x |> linear(1)', 'x |> flatten |> linear(1)')}metric near = bounces(x, a)
+metric exact = bounces(x, a, within: 0)
+metric loud = bounces(x, a, loud: 2)`;
+    const { module } = compileSpec({ name: 'spec.gan', text: spec });
+    const { metrics } = module as Module;
+    const run = new Simulation(module as Module);
+    const count = metrics?.batch as number;
+    const late = (i: number): number => i % 4;
+    const x = new Float64Array(count * 250).fill(-1);
+    const a = new Float64Array(count * 20);
+    for (let i = 0; i < count; i++)
+      for (let t = 0; t < 10; t++) {
+        const phase = (t + 1) % 8;
+        x[i * 250 + t * 25 + (phase < 4 ? phase : 8 - phase) * 5 + 2] = 1;
+        // The way turns at phases 4 and 0: frames 3 and 7. Clicks come late; the last may be in the last frame.
+        const click = [3 + late(i), 7 + late(i)].indexOf(t);
+        if (click >= 0) a[i * 20 + t * 2 + click] = 1;
+      }
+    const fields = new Map<string, Tensor>([
+      ['x', { shape: [count, 1, 10, 5, 5], dtype: 'f32', data: x }],
+      ['a', { shape: [count, 10, 2], dtype: 'f32', data: a }],
+    ]);
+    run.call(metrics?.begin as string, 0);
+    for (const pass of metrics?.passes ?? []) run.call(pass, 0, new Map(), fields);
+    const found = run.call(metrics?.result as string, 0);
+    const number = (name: string): number => found.get(name)?.data[0] as number;
+    // Late by 0 and 1: both are met. By 2: clicks at 5 and in the last frame, which counts for no click. By 3: a click at 6, a frame before the second turn.
+    expect(number('near.clicks')).toBeCloseTo(5 / 6, 10);
+    expect(number('near.turns')).toBeCloseTo(5 / 8, 10);
+    expect(number('exact.clicks')).toBeCloseTo(2 / 6, 10);
+    expect(number('exact.turns')).toBeCloseTo(2 / 8, 10);
+    expect([number('loud.clicks'), number('loud.turns')]).toEqual([0, 0]);
+  });
+
   test('that is no figure is refused', () => {
     expect(mistakes('metric m = G(z)')).toEqual([expect.stringMatching(/^GAN4043 a metric is one number or a few/)]);
+    expect(mistakes('metric m = {a: E[x], b: {c: E[reshape(x, 4)]}}')).toEqual([expect.stringMatching(/^GAN3003 /)]);
   });
 });
 

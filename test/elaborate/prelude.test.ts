@@ -44,6 +44,16 @@ const inNet: Readonly<Record<string, string>> = {
   largest_share: 'largest_share(v)',
   purity: 'purity(v, choice(-v))',
   class_score: 'class_score(v)',
+  right: 'right(v, t[0])',
+  all_right: 'all_right({a: v, b: -v}, {a: t[0], b: t[1]})',
+  r_precision: 'r_precision(v, -v) + r_precision(v, -v, t: t)',
+  diversity: 'diversity(x, 2 * x)',
+  bounces: 'bounces(x[:, none] |> permute(1, 0, 2, 3), v[:4] |> reshape(4, 1)).clicks',
+  around_frame: 'around_frame(v, 2)',
+  centre_of_mass: 'centre_of_mass(reshape(x, 1, 4, 8, 8))',
+  aligned: 'aligned(reshape(x, 2, 2, 8, 8))',
+  shift_matrix: 'shift_matrix(6, v)',
+  turns: 'turns(x[0])',
   take: 'take(v, t)',
   gather: 'gather(x, x > 0, axis: 1)',
   cumulative_sum: 'cumulative_sum(x, axis: 1)',
@@ -240,6 +250,14 @@ const inGame: Readonly<Record<string, string>> = {
   lecam: 'lecam(right, wrong, 0.1, -0.1)',
 };
 
+/** Of real examples x and made ones, over all of them. */
+const inMetric: Readonly<Record<string, string>> = {
+  frechet_distance: 'frechet_distance(x, made)',
+  kernel_distance: 'kernel_distance(x, made)',
+  precision_recall: 'precision_recall(x, made)',
+  density_coverage: 'density_coverage(x, made)',
+};
+
 const optimizers = ['sgd', 'adam', 'adamw', 'adamax', 'rmsprop', 'adagrad'];
 /** What optimizers are made of. */
 const ofOptimizers = ['prepared', 'clip_value', 'clip_length'];
@@ -257,7 +275,7 @@ const initialisers = [
 ];
 
 test('no block is left out here', () => {
-  const known = new Set([...Object.keys(inNet), ...Object.keys(inGame), ...optimizers, ...ofOptimizers, ...initialisers]);
+  const known = new Set([...Object.keys(inNet), ...Object.keys(inGame), ...Object.keys(inMetric), ...optimizers, ...ofOptimizers, ...initialisers]);
   const { scope } = loadPrelude();
   const blocks = [...new Set(scope.visible())].filter((name) => scope.find(name)?.kind === 'block');
   expect(blocks.filter((name) => !known.has(name))).toEqual([]);
@@ -295,6 +313,21 @@ train { batch 4 steps 2
     expect(diagnostics.map((d) => d.message)).toEqual([]);
     expect(module).toBeDefined();
   });
+});
+
+test.each(Object.entries(inMetric))('%s compiles', (_, figure) => {
+  const text = `
+data d = tensors(path: "p") { x: vector[4] }
+noise z: normal[2]
+net G(z) { z |> linear(4) }
+game { G minimizes E[(G(z) - x)^2] }
+train { batch 4 steps 2
+  G with adam() }
+block compared(x, made) { ${figure} }
+metric m = compared(x, G(z))`;
+  const { module, diagnostics } = compileSpec({ name: 'g.gan', text });
+  expect(diagnostics.map((d) => d.message)).toEqual([]);
+  expect(module?.metrics?.compared).toHaveLength(1);
 });
 
 type Numbers = readonly number[];
