@@ -138,6 +138,9 @@ export function inputScope(e: Elaborator, inputs: Inputs, parent: Scope, fieldPr
       return value;
     };
     scope.lazy.set(name, make);
+    // Drawn in the shared part of the step: `fresh` draws it again here.
+    const drawn = parent.names.get(name);
+    if (drawn) e.noises.push({ current: drawn, redraw: make });
   }
   return scope;
 }

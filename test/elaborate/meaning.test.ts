@@ -168,6 +168,21 @@ train { batch 3 steps 1
  ${order} }`;
   const both = 'D with sgd(lr: 0.5)\n G with sgd(lr: 0.5)';
 
+  test('a noise that it has drawn can be drawn again in an update', () => {
+    const module = compiled(`${head}
+net G(z) { z |> linear(4) }
+net D(x) { x |> linear(1) }
+game {
+  shared fake = G(z)
+  again = G(fresh(z))
+  D minimizes E[D(fake) - D(x)]
+  G minimizes E[(fake - again)^2]
+}
+${train}`);
+    expect(draws(module, 'shared')).toEqual(['shared.z']);
+    expect(draws(module, 'update.G')).toEqual(['G.z']);
+  });
+
   test('is evaluated once a step, with one draw, and both updates read it', () => {
     const module = compiled(text(both));
     expect(draws(module, 'shared')).toEqual(['shared.z']);
