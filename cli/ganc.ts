@@ -23,6 +23,16 @@ function seconds(text: string): number {
   return Number(text);
 }
 
+function factor(text: string): number {
+  if (!/^\d*\.?\d+$/.test(text)) throw new InvalidArgumentError('A factor is a number from 0 up.');
+  return Number(text);
+}
+
+/** An option that may be given again and again. */
+function collected(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
+}
+
 function stepList(text: string): number[] {
   if (!/^\d+(,\d+)*$/.test(text)) throw new InvalidArgumentError('Steps are whole numbers with commas between: 1,10,50.');
   return text.split(',').map(Number);
@@ -178,7 +188,7 @@ First steps:
       .option(
         '--init <source>',
         'weights to start from, all or some: a safetensors file (named as `ganc inspect --json` lists them) or a run; NET=source for one net (repeatable)',
-        (source: string, before: string[] = []) => [...before, source],
+        collected,
       )
       .option('--metrics', 'measure the metrics at each checkpoint')
       .option('--best <metric>', 'as --metrics, and keep the checkpoint in which this is highest; NAME:low where less is better')
@@ -206,17 +216,28 @@ First steps:
       .command('sample')
       .description('draw samples from a trained run')
       .argument('<run>', 'folder of a run')
-      .option('--count <n>', 'how many', whole('--count', 1), 64)
+      .option('--text <caption>', 'a caption, in words that the run knows (repeatable: samples of each)', collected)
+      .option('--audio <file>', 'a sound, as WAV (repeatable)', collected)
+      .option('--class <class>', 'a class, by name or number (repeatable)', collected)
+      .option('--in <input>', 'FIELD=VALUE for any field; or a safetensors file with fields by name (repeatable)', collected)
+      .option('--count <n>', 'how many in all (default: 64; of clips 16, with --text and its like 8)', whole('--count', 1))
       .option('--seed <n>', "seed of the noise (default: the run's)", seed)
+      .option('--truncation <factor>', 'scale normal noises: below 1 samples are more alike and more typical', factor)
+      .option('--interpolate <n>', 'n samples on the way from one noise to another, in place of --count', whole('--interpolate', 2))
+      .option('--nearest', 'beside each sample the training row that is most like it')
       .option('--checkpoint <which>', 'a file, or best (default: the latest)')
       .option('--name <sample>', 'which `sample` line of the spec (default: the first)')
-      .option('--in <file>', 'fields of the data by name, in place of held-out rows; optional ones may be left out (safetensors)')
-      .option('-o, --out <file>', 'a .png grid, or .safetensors with the numbers (default: RUN/samples/NAME.png)')
+      .option(
+        '-o, --out <file>',
+        '.png: pictures, or clips as strips of frames; .gif, .webp, .mp4: clips that play; .wav: their sounds; .safetensors: the numbers (default: in RUN/samples)',
+      )
       .addOption(quiet())
       .action(async (run: string, options) => (await import('./commands/sample.js')).sample(run, options)),
     'sample runs/gan',
     'sample runs/gan --count 16 --seed 7 -o digits.png',
     'sample runs/gan --count 10000 -o digits.safetensors',
+    'sample runs/clips --text "the digit 7 is moving up and down ." --audio steps.wav -o seven.gif',
+    'sample runs/clips --text "the digit 7 is moving up and down ." --interpolate 8 -o between.png',
     'sample runs/clips --in captions.safetensors --count 4',
   );
 

@@ -24,9 +24,23 @@ interface Kept extends CompiledSpec {
 }
 
 /** The program of a spec. A compilation that has something to say is not kept, so that it says it every time. */
-export async function compiledSpec(source: Source, options: SpecOptions, how: Pick<CompileOptions, 'fed' | 'trace' | 'stats'>): Promise<CompiledSpec> {
+export async function compiledSpec(
+  source: Source,
+  options: SpecOptions,
+  how: Pick<CompileOptions, 'fed' | 'trace' | 'stats' | 'noisesGiven'>,
+): Promise<CompiledSpec> {
   const { set, variant } = options;
-  const file = new KeptFile('programs', [build(), source.name, source.text, set, variant, how.fed && [...how.fed].sort(), how.trace, how.stats]);
+  const file = new KeptFile('programs', [
+    build(),
+    source.name,
+    source.text,
+    set,
+    variant,
+    how.fed && [...how.fed].sort(),
+    how.trace,
+    how.stats,
+    how.noisesGiven,
+  ]);
   const known = await read(file);
   if (known) return known;
   const parents = new Map<string, string>();

@@ -33,6 +33,8 @@ export interface CompileOptions {
   readonly batch?: number;
   /** Examples at one call of a sample; default 64. */
   readonly samples?: number;
+  /** Samples take the declared noises from the host, in place of drawing them: so a noise can be scaled, kept, or lie between two others. */
+  readonly noisesGiven?: boolean;
   /** Reads the text that `extends` names, seen from the source that says so; throws with a reason. */
   readonly resolve?: (path: string, from: Source) => Source;
 }
@@ -55,6 +57,7 @@ export function compileSpec(source: Source, options: CompileOptions = {}): Compi
       trace: options.trace ?? false,
       stats: options.stats,
       sampleCount: options.samples ?? SAMPLES_A_CALL,
+      noisesGiven: options.noisesGiven,
       batch: options.batch,
       variant: options.variant !== undefined,
     }),

@@ -13,7 +13,7 @@ export interface CompileOptions extends SpecOptions {
 }
 
 export function compile(spec: string, options: CompileOptions): void {
-  const { module, diagnostics } = compileSpec(readSource(spec), compileOptions(options));
+  const { module, diagnostics } = compileSpec(readSource(spec), { ...compileOptions(options), noisesGiven: true });
   const program = lower(accept(module, diagnostics, options));
   const files = toFiles(program);
   prepare(options.out);

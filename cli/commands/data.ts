@@ -6,10 +6,11 @@ import { compileSpec } from '../../compiler/compile.js';
 import type { DataRequest } from '../../compiler/program/types.js';
 import { type DataSet, loadData } from '../../runtime/data/index.js';
 import { type DataReport, type FieldReport, reportData } from '../../runtime/data/report.js';
-import { encodeWav } from '../../runtime/data/wav.js';
+import { encodeWav, joinedSounds } from '../../runtime/data/wav.js';
 import { dataSheet, sheetRows, sheetSize } from '../../runtime/show/sheet.js';
 import { writeAtomic } from '../../runtime/train/files.js';
 import { readProgramFolder, readRecord, readRunManifest, runPaths } from '../../runtime/train/folder.js';
+import { PAUSE } from '../../runtime/train/write-samples.js';
 import { FileError, UsageError } from '../errors.js';
 import { ProgressLine } from '../progress.js';
 import { accept, compileOptions, readSource, type SpecOptions, STDIN } from '../source.js';
@@ -24,8 +25,6 @@ export interface DataCommandOptions extends SpecOptions {
 
 /** Words and classes that are listed. */
 const LISTED = 60;
-/** Seconds of silence between sounds. */
-const PAUSE = 0.5;
 
 export async function data(spec: string, options: DataCommandOptions): Promise<void> {
   const ending = options.out === undefined ? undefined : extname(options.out).toLowerCase();
@@ -82,17 +81,12 @@ function requestOf(request: DataRequest | undefined, spec: string): DataRequest 
 function soundsOf(spec: string, request: DataRequest, set: DataSet, most: number): Uint8Array {
   const { soundOf } = set;
   if (soundOf === undefined) throw new UsageError(`there is nothing to hear of ${spec}`, `${request.source} has no sounds here; -o sheet.png draws a picture`);
-  const sounds = sheetRows(set, most).map(({ row }) => soundOf(row));
-  const { rate } = sounds[0];
-  const pause = Math.round(rate * PAUSE);
-  const samples = new Float32Array(sounds.reduce((sum, sound) => sum + sound.samples.length + pause, 0));
-  let at = 0;
-  for (const sound of sounds) {
-    if (sound.rate !== rate) throw new UsageError('the sounds of these rows have several rates', 'write fewer: --count 1');
-    samples.set(sound.samples, at);
-    at += sound.samples.length + pause;
-  }
-  return encodeWav({ rate, samples });
+  return encodeWav(
+    joinedSounds(
+      sheetRows(set, most).map(({ row }) => soundOf(row)),
+      PAUSE,
+    ),
+  );
 }
 
 function show({ source, rows, notes, fields }: DataReport, set: DataSet): void {

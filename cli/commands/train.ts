@@ -117,7 +117,7 @@ async function programOf(path: string, options: TrainCommandOptions): Promise<Ma
   }
   const source = readSource(path);
   const fed = options.feed === undefined ? undefined : new Set((await readSafetensors(options.feed)).keys());
-  const made = await compiledSpec(source, options, { fed, trace: options.trace !== undefined, stats: options.stats !== undefined });
+  const made = await compiledSpec(source, options, { fed, trace: options.trace !== undefined, stats: options.stats !== undefined, noisesGiven: true });
   const places = (): ((path: string) => string | undefined) => {
     const { module } = compileSpec(source, compileOptions(options));
     return module ? placesOf(module) : () => undefined;

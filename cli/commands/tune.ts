@@ -11,7 +11,7 @@ export interface TuneCommandOptions extends SpecOptions {
 }
 
 export async function tune(spec: string, options: TuneCommandOptions): Promise<void> {
-  const { program } = await compiledSpec(readSource(spec), options, {});
+  const { program } = await compiledSpec(readSource(spec), options, { noisesGiven: true });
   const { openDevice } = await import('../../runtime/device/open.js');
   const run = await import('../../runtime/tune/tune.js');
   const { keep } = await import('../../runtime/tune/kept.js');

@@ -28,6 +28,8 @@ export interface AssembleOptions {
   readonly stats?: boolean;
   /** Examples at one call of a sample entry. */
   readonly sampleCount: number;
+  /** Sample entries take the declared noises as inputs. */
+  readonly noisesGiven?: boolean;
   readonly batch?: number;
   /** A variant of the spec was chosen. */
   readonly variant: boolean;
@@ -80,7 +82,7 @@ export function assemble(e: Elaborator, items: Items, options: AssembleOptions):
     hash: options.hash,
     hyper: items.hyper,
     data: judged.data,
-    noises: [...inputs.noises.values()].map(({ name, shape }) => ({ name, shape })),
+    noises: [...inputs.noises.values()].map(({ name, shape, family, range }) => ({ name, shape, family, ...(family === 'uniform' && { range }) })),
     variables,
     functions,
     train,
@@ -104,6 +106,7 @@ function sampleFunction(
     training: false,
     batch: options.sampleCount,
     fed: options.fed,
+    noisesGiven: options.noisesGiven,
     readFrom: (name) => (averaged.has(name) ? averageName(name) : name),
   });
   const value = e.within({ evaluation: once, frame: gameFrame('sample') }, () => e.force(evaluate(e, item.value, inputScope(e, inputs, e.scope))));

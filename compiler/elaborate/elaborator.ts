@@ -47,6 +47,8 @@ export interface Evaluation {
   readonly readFrom?: (variable: string) => string;
   /** Names that the host feeds instead: `D.x`, `D.z`, `D.e`. */
   readonly fed: ReadonlySet<string>;
+  /** In a sample: the host gives the declared noises. */
+  readonly noisesGiven?: boolean;
   /** In an update: which periods of `every` are due. */
   readonly periods?: Periods;
   /** In a metric: what gathers the batches. */

@@ -147,9 +147,9 @@ export function inputScope(e: Elaborator, inputs: Inputs, parent: Scope, fieldPr
 
 function drawNoise(e: Elaborator, noise: Noise, path: string): Value {
   const g = e.builder;
-  const { batch, fed } = e.evaluation;
+  const { batch, fed, noisesGiven } = e.evaluation;
   const shape = [batch, ...noise.shape];
-  if (fed.has(path)) return tensor(g.input(path, shape, 'f32'), true);
+  if (noisesGiven || fed.has(path)) return tensor(g.input(path, shape, 'f32'), true);
   switch (noise.family) {
     case 'normal': {
       const node = gaussianNode(e, path, shape, noise.item.span);

@@ -1,6 +1,6 @@
 /** What elaboration makes of a spec: graph functions over shared variables, and the schedule that calls them. */
 import type { Span } from '../../grammar/source.js';
-import type { DataRequest, JudgePlan, MetricPlan, SamplePlan, TrainPlan } from '../program/types.js';
+import type { DataRequest, JudgePlan, MetricPlan, Program, SamplePlan, TrainPlan } from '../program/types.js';
 import type { GraphFunction, Shape, Variable } from './node.js';
 
 export interface Module {
@@ -8,7 +8,7 @@ export interface Module {
   readonly hash: string;
   readonly hyper: Readonly<Record<string, number | boolean | string>>;
   readonly data?: DataRequest;
-  readonly noises: readonly { readonly name: string; readonly shape: Shape }[];
+  readonly noises: Program['noises'];
   readonly variables: readonly Variable[];
   /** `init`, `shared`, `update.<player>`, `sample.<name>`, `run`: each becomes an entry of the program. */
   readonly functions: readonly GraphFunction[];

@@ -101,7 +101,7 @@ export const programSchema = {
     hash: text,
     hyper: settings,
     'data?': object({ name: text, source: text, args: settings, fields: list(field) }),
-    noises: list(object({ name: text, shape })),
+    noises: list(object({ name: text, shape, 'family?': { enum: ['normal', 'uniform', 'one_hot'] }, 'range?': range })),
     variables: list(
       object({
         name: text,

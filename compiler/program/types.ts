@@ -15,7 +15,7 @@ export interface Program {
   /** The resolved value of every hyper. */
   readonly hyper: Readonly<Record<string, number | boolean | string>>;
   readonly data?: DataRequest;
-  readonly noises: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  readonly noises: readonly NoiseRequest[];
   readonly variables: readonly ProgramVariable[];
   readonly buffers: readonly ProgramBuffer[];
   /** Contents of the `parameters` buffer, u32 words. */
@@ -36,6 +36,15 @@ export interface DataRequest {
   readonly source: string;
   readonly args: Readonly<Record<string, number | boolean | string>>;
   readonly fields: readonly FieldRequest[];
+}
+
+/** `noise z: normal[64]`. Shape of one example. */
+export interface NoiseRequest {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly family?: 'normal' | 'uniform' | 'one_hot';
+  /** Of a uniform one. */
+  readonly range?: readonly [number, number];
 }
 
 export interface FieldRequest {
@@ -112,7 +121,8 @@ export interface EntryInput {
   /**
    * `counter`: u32, the number of this call (0, 1, ...) for the draws. `step`: f32, the training step.
    * `rows`: u32 [batch], rows of the data fields: the batch's own (named `rows`), or those of a draw (named by its path). `tensor`: a tensor by name;
-   * in a sample's entry `sample.FIELD.present` is f32 [count], 1 where the example has that optional field, else 0.
+   * in a sample's entry `sample.FIELD.present` is f32 [count], 1 where the example has that optional field, else 0. Where the program was compiled so,
+   * `sample.NOISE` [count, ...] is a declared noise, its second draw by `fresh` `sample.NOISE#2`.
    */
   readonly kind: 'counter' | 'step' | 'rows' | 'tensor';
   readonly name: string;

@@ -64,6 +64,29 @@ export function logMel(samples: Float32Array, rate: number, shape: MelShape, sec
   return rows;
 }
 
+/**
+ * A sound whose rows are about these: in each band a tone at its centre, which its neighbours do not hear, of the power that the row says. `rate` samples a
+ * second, `seconds` in all; what is at the floor is silent.
+ */
+export function soundOfMel(rows: ArrayLike<number>, rate: number, { frames, bands }: MelShape, seconds: number): Float32Array {
+  const samples = new Float32Array(Math.round(rate * seconds));
+  const stretch = samples.length / frames;
+  for (const [band, centre] of melCentres(rate, bands).entries()) {
+    // A sine of amplitude a has the power a^2 / 2.
+    const loudness = Float64Array.from({ length: frames }, (_, frame) => {
+      const power = 10 ** (4 * (rows[frame * bands + band] - 1));
+      return power > FLOOR ? Math.sqrt(2 * power) : 0;
+    });
+    for (let i = 0; i < samples.length; i++) {
+      const frame = Math.min(frames - 1, Math.floor(i / stretch));
+      // Each frame's tone swells and fades within its own stretch, where the window of `logMel` is low.
+      const edge = Math.min(i + 0.5 - frame * stretch, (frame + 1) * stretch - i - 0.5) / (TAPER * stretch);
+      samples[i] += loudness[frame] * Math.min(1, Math.max(0, edge)) * Math.sin((2 * Math.PI * centre * i) / rate + band);
+    }
+  }
+  return samples;
+}
+
 /** Centre of each band in Hz. */
 export function melCentres(rate: number, bands: number): number[] {
   const most = mel(rate / 2);

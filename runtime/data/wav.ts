@@ -80,6 +80,30 @@ export function encodeWav({ rate, samples }: Sound): Uint8Array {
   return wave.toBuffer();
 }
 
+/** Sounds of one rate, after each so many seconds of silence. Throws DataError where their rates differ. */
+export function joinedSounds(sounds: readonly Sound[], pause: number): Sound {
+  const [{ rate }] = sounds;
+  const silence = Math.round(rate * pause);
+  const samples = new Float32Array(sounds.reduce((sum, sound) => sum + sound.samples.length + silence, 0));
+  let at = 0;
+  for (const sound of sounds) {
+    if (sound.rate !== rate)
+      throw new DataError('these sounds cannot be written one after another', `they have ${rate} and ${sound.rate} samples a second`, 'write fewer: --count 1');
+    samples.set(sound.samples, at);
+    at += sound.samples.length + silence;
+  }
+  return { rate, samples };
+}
+
+/** The same sound at another rate, by windowed sinc interpolation; what the new rate cannot hold is filtered out before. */
+export function resampled(sound: Sound, rate: number): Sound {
+  if (sound.rate === rate) return sound;
+  const wave = new wavefile.WaveFile();
+  wave.fromScratch(1, sound.rate, '64', Float64Array.from(sound.samples));
+  wave.toSampleRate(rate, { method: 'sinc' });
+  return { rate, samples: Float32Array.from(wave.getSamples(true)) };
+}
+
 function scaleOf(depth: string): { scale: number; offset: number } {
   if (depth === '32f' || depth === '64') return { scale: 1, offset: 0 };
   // 8 bits are unsigned, in WAV alone.

@@ -1,17 +1,13 @@
-/** Running a sample entry until there are enough, and writing what it gave. */
-import { extname } from 'node:path';
-import type { DataRequest, Entry, Program, SamplePlan } from '../../compiler/program/types.js';
+/** Running a sample entry until there are enough. */
+import type { Entry, Program, SamplePlan } from '../../compiler/program/types.js';
 import { suggest } from '../../grammar/suggest.js';
-import { type Mixture, type ModeStatistics, mixtureOf, modeStatistics } from '../data/gaussians.js';
 import { type DataSet, type RowKind, rowsOfKind } from '../data/index.js';
 import { entryOf } from '../execute/packing.js';
 import type { TensorData } from '../execute/tensor.js';
-import { writePng } from '../show/image.js';
-import { picture } from '../show/picture.js';
 import { RunError } from './errors.js';
 import type { TrainExecutor } from './executor.js';
+import { type NoiseOptions, noisesOf } from './noises.js';
 import type { RowFeeder } from './rows.js';
-import { writeSafetensors } from './safetensors.js';
 import { rowsOf } from './schedule.js';
 
 /** The named sample of a program; without a name the first. Throws RunError. */
@@ -25,8 +21,12 @@ export function findSample(program: Program, name?: string): SamplePlan {
 }
 
 export interface SampleInputs {
+  /** Where the program takes its noises from the host. */
+  readonly noises: NoiseOptions;
   /** Optional fields that the samples do without; others are there. */
   readonly absent?: ReadonlySet<string>;
+  /** Rows that are read in turn; default all that there are for it. */
+  readonly rows?: number;
   /** What the entry is given beside its rows. */
   readonly tensors?: Readonly<Record<string, TensorData>>;
 }
@@ -42,7 +42,7 @@ export function presence(entry: Entry, absent: ReadonlySet<string>): Record<stri
 }
 
 /** Name of the input that says of an optional field whether examples have it. */
-const PRESENT = /^(?:sample|metric).*\.(\w+)\.present$/;
+export const PRESENT = /^(?:sample|metric).*\.(\w+)\.present$/;
 
 /**
  * `count` samples of each output, [count, ...]. Call k has counter k, so the first samples are the same however many are asked for.
@@ -55,23 +55,32 @@ export async function collectSamples(
   count: number,
   data: DataSet | undefined,
   feeder: RowFeeder,
-  { absent = new Set(), tensors }: SampleInputs = {},
+  { noises, absent = new Set(), rows, tensors }: SampleInputs,
 ): Promise<Map<string, TensorData>> {
   const entry = entryOf(program, plan.entry);
-  const given = { ...presence(entry, absent), ...tensors };
+  const present = presence(entry, absent);
+  const batch = rowsOf(entry);
   const parts = new Map<string, TensorData[]>();
   for (let k = 0; k * plan.count < count; k++) {
-    const [result] = await executor.submit(feeder.prepare([{ entry: plan.entry, counter: k, rows: rowsInTurn(entry, data, k), tensors: given }]));
+    const given = { ...present, ...noisesOf(program, plan, k, noises), ...tensors };
+    const chosen = batch === undefined ? undefined : Uint32Array.from({ length: batch }, (_, i) => rowOfSample(data, k * batch + i, rows));
+    const [result] = await executor.submit(feeder.prepare([{ entry: plan.entry, counter: k, rows: chosen, tensors: given }]));
     for (const { name } of plan.outputs) parts.set(name, [...(parts.get(name) ?? []), result.outputs[name]]);
   }
   return new Map([...parts].map(([name, list]) => [name, join(list, count)]));
 }
 
-/** The rows that call `k` of an entry outside of training reads, one after another: of that kind, or held-out ones (training rows where none are held out). */
+/** The rows that call `k` of a metric's entry reads, one after another: of that kind, or held-out ones (training rows where none are held out). */
 export function rowsInTurn(entry: Entry, data: DataSet | undefined, k: number, kind?: RowKind): Uint32Array | undefined {
   const batch = rowsOf(entry);
   const { first, count } = data === undefined ? { first: 0, count: 1 } : rowsOfKind(data, kind);
   return batch === undefined ? undefined : Uint32Array.from({ length: batch }, (_, i) => first + ((k * batch + i) % count));
+}
+
+/** The row that sample `k` reads: held-out ones, one after another (training rows where none are held out), `most` of them in turn. */
+export function rowOfSample(data: DataSet | undefined, k: number, most = Number.POSITIVE_INFINITY): number {
+  const { first, count } = data === undefined ? { first: 0, count: 1 } : rowsOfKind(data);
+  return first + (k % Math.min(count, most));
 }
 
 /** Tensors one after another along axis 0, the first `count` rows. */
@@ -87,66 +96,4 @@ function join(list: readonly TensorData[], count: number): TensorData {
     at += taken.length;
   }
   return { dtype, shape: [count, ...shape.slice(1)], data };
-}
-
-/** What samples are compared with: the modes of a mixture, real points to show behind. */
-export interface Background {
-  readonly mixture?: Mixture;
-  readonly real?: Float32Array;
-}
-
-export function backgroundOf(request: DataRequest | undefined, data: DataSet | undefined): Background {
-  const field = request?.fields.find((f) => f.shape.length === 1 && f.shape[0] === 2 && f.storage.kind === 'f32');
-  const rows = field && data?.fields.get(field.name);
-  return {
-    mixture: request && mixtureOf(request),
-    real: rows && new Float32Array(rows.bytes.buffer, rows.bytes.byteOffset, Math.min(rows.count, 4000) * 2),
-  };
-}
-
-export interface Written {
-  readonly files: string[];
-  /** Of points, where the data is a known mixture. */
-  readonly figures?: ModeStatistics;
-}
-
-/**
- * Writes each output: to `path` itself where there is one, else with its name put before the ending. `.png` is a picture, `.safetensors` the numbers;
- * without an ending, a picture where it can be one, else numbers. Throws RunError where a picture is asked for that cannot be.
- */
-export async function writeSamples(path: string, plan: SamplePlan, samples: ReadonlyMap<string, TensorData>, background: Background): Promise<Written> {
-  const ending = extname(path).toLowerCase();
-  if (ending !== '' && ending !== '.png' && ending !== '.safetensors')
-    throw new RunError(`cannot write samples as ${ending}`, 'there are .png and .safetensors');
-  const stem = ending === '' ? path : path.slice(0, -ending.length);
-  const files: string[] = [];
-  const figures = pointFigures(samples, background);
-  if (ending === '.safetensors') {
-    await writeSafetensors(path, samples);
-    return { files: [path], figures };
-  }
-  for (const output of plan.outputs) {
-    const tensor = samples.get(output.name) as TensorData;
-    const own = plan.outputs.length === 1 ? stem : `${stem}-${output.name}`;
-    const image = picture(tensor, output, { real: background.real });
-    if (image !== undefined) {
-      await writePng(`${own}.png`, image);
-      files.push(`${own}.png`);
-    } else if (ending === '.png') {
-      throw new RunError(
-        `'${output.name}' cannot be shown as a picture`,
-        `a sample of it is [${tensor.shape.slice(1).join(', ')}]; pictures are [1, h, w] or [3, h, w], points [2]`,
-        'write the numbers: -o samples.safetensors',
-      );
-    } else {
-      await writeSafetensors(`${own}.safetensors`, new Map([[output.name, tensor]]));
-      files.push(`${own}.safetensors`);
-    }
-  }
-  return { files, figures };
-}
-
-function pointFigures(samples: ReadonlyMap<string, TensorData>, { mixture }: Background): ModeStatistics | undefined {
-  const points = [...samples.values()].find((t) => t.dtype === 'f32' && t.shape.length === 2 && t.shape[1] === 2);
-  return mixture && points && modeStatistics(mixture, points.data);
 }

@@ -4,6 +4,7 @@ import { isSaved } from '../../compiler/program/variables.js';
 import type { ModeStatistics } from '../data/gaussians.js';
 import type { TensorData } from '../execute/tensor.js';
 import { curvePlot } from '../show/curves.js';
+import { aboutSamples } from './about-samples.js';
 import { better } from './best.js';
 import { BEST_CHECKPOINT, type Checkpoint, type CheckpointInfo, latestCheckpoint, saveCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { DivergedError, RunError } from './errors.js';
@@ -18,10 +19,12 @@ import { cutMetrics, MetricsLog, readMetrics, type StepMetrics } from './metrics
 import type { TrainOptions, TrainResult } from './options.js';
 import { type Prepared, prepare } from './prepare.js';
 import { RowFeeder } from './rows.js';
-import { backgroundOf, collectSamples, writeSamples } from './samples.js';
+import { CLIPS } from './sample.js';
+import { collectSamples } from './samples.js';
 import { type PlannedCall, Schedule } from './schedule.js';
 import { Statistics } from './statistics.js';
 import { findNonfinite, Pace, readStep } from './watch.js';
+import { isClip, writeSamples } from './write-samples.js';
 
 export type { Progress, TrainOptions, TrainResult, TrainStart } from './options.js';
 
@@ -299,14 +302,15 @@ class Session {
   private async sample(step: number): Promise<void> {
     await this.drain();
     if (this.samples.step === step) return;
-    const { program, data } = this.prepared;
+    const { program, data, seed } = this.prepared;
     const files: string[] = [];
     let figures: ModeStatistics | undefined;
     for (const plan of program.samples) {
       const points = plan.outputs.every((output) => output.shape.length === 1 && output.shape[0] === 2);
-      const tensors = await collectSamples(this.opened.executor, program, plan, points ? POINTS : PICTURES, data, this.feeder);
+      const count = points ? POINTS : plan.outputs.some(isClip) ? CLIPS : PICTURES;
+      const tensors = await collectSamples(this.opened.executor, program, plan, count, data, this.feeder, { noises: { seed } });
       const path = join(this.paths.samples, `${plan.name}-${String(step).padStart(8, '0')}`);
-      const written = await writeSamples(path, plan, tensors, backgroundOf(program.data, data));
+      const written = await writeSamples(path, plan, tensors, aboutSamples(program, plan, { data, manifest: data?.manifest }));
       files.push(...written.files);
       figures ??= written.figures;
     }

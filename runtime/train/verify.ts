@@ -141,7 +141,7 @@ class Verifier {
         made = { call: calls[0], result };
         return [result];
       };
-      await collectSamples({ submit }, program, sample, sample.count, data, this.feeder);
+      await collectSamples({ submit }, program, sample, sample.count, data, this.feeder, { noises: { seed } });
       if (made !== undefined) await this.judge(made.call, made.result);
     }
     return { compared: this.compared, failed: this.compared.filter((c) => !c.ok).length, fault: this.fault };

@@ -108,7 +108,8 @@ test('what cannot be is refused before any work: exit 1 or 2, a reason, no folde
     [['train', 'small.gan', '--set', 'width=32', '--resume', 'whole'], 1, 'changed'],
     [['train', 'small.gan', '--set', 'widht=32', '--out', 'x'], 1, 'width'],
     [['sample', 'first'], 1, 'holds no run'],
-    [['sample', 'whole', '-o', 'x.gif'], 2, '.gif'],
+    [['sample', 'whole', '-o', 'x.avi'], 2, '.avi'],
+    [['sample', 'whole', '-o', 'x.gif'], 1, 'what plays is a clip'],
   ] as [string[], number, string][]) {
     const result = await ganc(args, { cwd });
     expect(result.stderr, args.join(' ')).toContain(words);

@@ -132,22 +132,24 @@ test('8 steps are 3 steps, a resume and 5 steps, bit for bit; rows of mismatch d
   // Given captions take their place; a sound that is not given is absent.
   const given = join(folder, 'given.safetensors');
   await writeSafetensors(given, new Map([['t', { dtype: 'i32', shape: [1, 4], data: Int32Array.of(1, 5, 0, 0) }]]));
-  const silent = await sampleRun(whole.folder, { open: onGpu(), name: 'sound', count: 2, inputs: given });
+  const silent = await sampleRun(whole.folder, { open: onGpu(), name: 'sound', count: 2, inputs: { in: [given] } });
   expect([...(silent.outputs.get('sound')?.data ?? [])]).toEqual(new Array(10).fill(0));
-  const said = await sampleRun(whole.folder, { open: onGpu(), count: 1, inputs: given });
+  const said = await sampleRun(whole.folder, { open: onGpu(), count: 1, inputs: { in: [given] } });
   const heldOut = await sampleRun(whole.folder, { open: onGpu(), count: 1 });
   // Row 36, the first held-out one, has the caption 1 5 6.
   expect(said.outputs.get('clip')?.data).not.toEqual(heldOut.outputs.get('clip')?.data);
   await writeSafetensors(given, new Map([['t', { dtype: 'i32', shape: [1, 4], data: Int32Array.of(1, 5, 6, 0) }]]));
-  const same = await sampleRun(whole.folder, { open: onGpu(), count: 1, inputs: given });
+  const same = await sampleRun(whole.folder, { open: onGpu(), count: 1, inputs: { in: [given] } });
   expect(same.outputs.get('clip')?.data).toEqual(heldOut.outputs.get('clip')?.data);
   for (const [name, shape, reason] of [
     ['a', [1, 3, 2], 'it leaves out t, which the sample reads'],
     ['tt', [1, 4], 'tt is no field of the data'],
   ] as const) {
     await writeSafetensors(given, new Map([[name, { dtype: 'f32', shape, data: new Float32Array(shape.reduce((p, q) => p * q, 1)) }]]));
-    await expect(sampleRun(whole.folder, { open: onGpu(), inputs: given })).rejects.toMatchObject({ name: 'RunError', reason });
+    await expect(sampleRun(whole.folder, { open: onGpu(), inputs: { in: [given] } })).rejects.toMatchObject({ name: 'RunError', reason });
   }
+  for (const option of [{ truncation: 0.5 }, { interpolate: 3 }])
+    await expect(sampleRun(whole.folder, { open: onGpu(), ...option })).rejects.toMatchObject({ reason: expect.stringContaining('compiled by an older ganc') });
   const clip = (await sampleRun(whole.folder, { open: onGpu(), count: 3 })).outputs.get('clip');
   expect(clip?.shape).toEqual([3, 1, 2, 4, 4]);
 });

@@ -471,8 +471,8 @@ describe('sampling a run', () => {
     expect([sampled.step, log.closed, log.calls.length]).toEqual([4, 1, 2]);
     expect(log.requests).toEqual([{ seed: 5n, choice: { fill: 'portable' }, entries: ['sample.point'] }]);
     expect(sampled.outputs.get('point')!.data[0]).toBe((await weights(folder)).values.get('average.G.w')!.data[0]);
-    expect(sampled.background.mixture?.centres).toHaveLength(8);
-    expect(sampled.background.real).toHaveLength(40);
+    expect(sampled.about.background?.mixture?.centres).toHaveLength(8);
+    expect(sampled.about.background?.real).toHaveLength(40);
     await expect(sampleRun(folder, { open, name: 'piont' })).rejects.toThrow("tiny has no sample 'piont'");
     await expect(sampleRun(folder, { open, count: 0 })).rejects.toThrow('cannot make 0 samples');
   });
