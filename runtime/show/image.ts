@@ -26,6 +26,18 @@ export class Image {
 
   /** Whole pixels from (x, y), width by height. */
   rectangle(x: number, y: number, width: number, height: number, colour: Colour, opacity = 1): void {
+    if (opacity === 1) {
+      const [left, right] = [Math.max(0, x), Math.min(this.width, x + width)];
+      const [red, green, blue] = colour.map(Math.round);
+      for (let j = Math.max(0, y); j < Math.min(this.height, y + height); j++) {
+        for (let at = 3 * (j * this.width + left); at < 3 * (j * this.width + right); at += 3) {
+          this.pixels[at] = red;
+          this.pixels[at + 1] = green;
+          this.pixels[at + 2] = blue;
+        }
+      }
+      return;
+    }
     for (let j = y; j < y + height; j++) for (let i = x; i < x + width; i++) this.blend(i, j, colour, opacity);
   }
 

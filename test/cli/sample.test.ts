@@ -222,6 +222,10 @@ test('one caption with two sounds is two clips of one noise; sounds as WAV, also
     if (data[i] > -0.2) expect(Math.abs(value - data[i])).toBeLessThan(0.1);
     else expect(value).toBeLessThan(0);
   });
+  // Two conditions that are alike make the same: they have one noise, the next two another.
+  const alike = await numbers(['--text', SEVEN, '--audio', 'low.wav', '--audio', 'low.wav', '--count', '4']);
+  expect([alike[1], alike[3]]).toEqual([alike[0], alike[2]]);
+  expect(alike[2]).not.toEqual(alike[0]);
   // A sound that is left out is absent.
   const [silent, loud] = [await numbers(['--text', SEVEN, '--count', '1']), await numbers(['--text', SEVEN, '--in', 'a=low.wav', '--count', '1'])];
   expect(silent).not.toEqual(loud);

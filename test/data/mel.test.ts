@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DataError } from '../../runtime/data/index.js';
-import { logMel, melCentres } from '../../runtime/data/mel.js';
+import { logMel, melCentres, soundOfMel } from '../../runtime/data/mel.js';
 
 const tone = (hertz: number, rate: number, seconds: number, loud = 1) =>
   Float32Array.from({ length: Math.round(rate * seconds) }, (_, i) => loud * Math.sin((2 * Math.PI * hertz * i) / rate));
@@ -97,4 +97,15 @@ test('no band is without a bin, however short the frames are', () => {
 test('frames that are too short or too long for a spectrum are refused', () => {
   expect(() => logMel(new Float32Array(100), 100, { frames: 50, bands: 4 }, 1)).toThrow(DataError);
   expect(() => logMel(new Float32Array(100), 48_000, { frames: 1, bands: 4 }, 10)).toThrow(DataError);
+});
+
+test('a sound made of rows has these rows, also beside silence', () => {
+  const [rate, seconds, shape] = [16_000, 1, { frames: 5, bands: 6 }];
+  const rows = Float32Array.from({ length: 30 }, (_, i) => (i % 7 === 0 ? 0.6 : i % 7 === 3 ? 0.3 : -1));
+  const heard = logMel(soundOfMel(rows, rate, shape, seconds), rate, shape, seconds);
+  heard.forEach((value, i) => {
+    if (rows[i] > -1) expect(Math.abs(value - rows[i])).toBeLessThan(0.03);
+    else expect(value).toBeLessThan(0.1);
+  });
+  expect(soundOfMel(new Float32Array(30).fill(-1), rate, shape, seconds)).toEqual(new Float32Array(16_000));
 });

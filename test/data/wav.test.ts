@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import wavefile from 'wavefile';
 import { DataError } from '../../runtime/data/error.js';
-import { decodeWav, encodeWav, readWav, WavError } from '../../runtime/data/wav.js';
+import { decodeWav, encodeWav, joinedSounds, readWav, resampled, WavError } from '../../runtime/data/wav.js';
 
 let base = '';
 beforeAll(async () => {
@@ -150,4 +150,34 @@ test('a file that is not there, a folder, a file without permission: an error th
   expect(await reason('none.wav')).toMatch(/no such file/);
   expect(await reason('folder.wav')).toMatch(/it is a folder/);
   if (process.getuid?.() !== 0) expect(await reason('closed.wav')).toMatch(/permission denied/);
+});
+
+test('at another rate a sound is as long and as high; what the rate cannot hold is gone', () => {
+  const tone = (hertz: number, rate: number) => ({
+    rate,
+    samples: Float32Array.from({ length: rate / 2 }, (_, i) => 0.5 * Math.sin((2 * Math.PI * hertz * i) / rate)),
+  });
+  for (const [from, to] of [
+    [44_100, 16_000],
+    [8_000, 16_000],
+  ]) {
+    const { rate, samples } = resampled(tone(440, from), to);
+    expect([rate, samples.length]).toEqual([to, to / 2]);
+    const wanted = tone(440, to).samples;
+    // By the best of small shifts, away from the ends: a filter delays.
+    const off = (shift: number) => Math.max(...wanted.slice(1000, 3000).map((v, i) => Math.abs(samples[1000 + i + shift] - v)));
+    expect(Math.min(...Array.from({ length: 9 }, (_, i) => off(i - 4)))).toBeLessThan(0.1);
+  }
+  expect(Math.max(...resampled(tone(15_000, 44_100), 16_000).samples.slice(1000, 7000))).toBeLessThan(0.1);
+  const same = tone(440, 8000);
+  expect(resampled(same, 8000)).toBe(same);
+});
+
+test('sounds one after another, each with silence behind it; of one rate', () => {
+  const [a, b] = [
+    { rate: 4, samples: Float32Array.of(1, 2) },
+    { rate: 4, samples: Float32Array.of(3) },
+  ];
+  expect(joinedSounds([a, b], 0.5)).toEqual({ rate: 4, samples: Float32Array.of(1, 2, 0, 0, 3, 0, 0) });
+  expect(() => joinedSounds([a, { ...b, rate: 8 }], 0)).toThrow(DataError);
 });
