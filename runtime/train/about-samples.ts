@@ -1,7 +1,7 @@
 /** What is known of samples from what they were made of: captions, classes, sounds, frames a second. */
 import type { FieldRequest, Program, SamplePlan } from '../../compiler/program/types.js';
 import type { DataSet } from '../data/index.js';
-import { type DataManifest, type FieldFacts, factsOf } from '../data/manifest.js';
+import { type DataManifest, type FieldFacts, factsOf, vocabularyOf } from '../data/manifest.js';
 import { numbersOf } from '../data/report.js';
 import { saidOf } from '../show/sheet.js';
 import type { Given } from './given.js';
@@ -31,11 +31,20 @@ export function aboutSamples(program: Program, plan: SamplePlan, { data, given, 
     background: backgroundOf(program.data, data),
     framesPerSecond: framesPerSecond(plan, requests, manifest),
     linesOf: read.length === 0 ? undefined : (k) => saidOf(read, shown as DataSet, rowOf(k), given?.labelsOf(rowOf(k))),
+    wordsOf: wordsOf(read, shown, rowOf),
     conditions,
     soundOf: soundOf && ((k) => soundOf(rowOf(k))),
     soundRows: sound && { part: sound, of: (k) => numbersOf(sound, shown as DataSet, rowOf(k), rowOf(k) + 1) },
     audio: requests.flatMap(({ name }) => factsOf(manifest, name, 'audio') ?? []),
   };
+}
+
+/** Of the only caption that is read. */
+function wordsOf(read: readonly FieldRequest[], shown: DataSet | undefined, rowOf: (k: number) => number): About['wordsOf'] {
+  const captions = read.filter(({ type }) => type === 'tokens');
+  const [field] = captions;
+  const vocabulary = captions.length === 1 ? vocabularyOf(shown?.manifest, field.name) : undefined;
+  return vocabulary && shown && ((k) => Array.from(numbersOf(field, shown, rowOf(k), rowOf(k) + 1), (id) => vocabulary.decode([id])));
 }
 
 /** That of the data's clips of the same shape, else of any. */

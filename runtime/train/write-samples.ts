@@ -12,6 +12,7 @@ import { clipGrid, type ShownClip } from '../show/clips.js';
 import { type Image, writePng } from '../show/image.js';
 import { picture } from '../show/picture.js';
 import { layoutOf, type Part } from '../show/strip.js';
+import { drawTables } from '../show/table.js';
 import { RunError } from './errors.js';
 import { writeAtomic } from './files.js';
 import type { Near } from './nearest.js';
@@ -39,6 +40,8 @@ export interface About {
   readonly framesPerSecond?: number;
   /** What is said of sample k: its caption, its class. */
   readonly linesOf?: (k: number) => readonly string[];
+  /** The words of sample k's caption, one for each place; '' at padding. */
+  readonly wordsOf?: (k: number) => readonly string[];
   /** Sample k was made under condition k % conditions, which is shown once for all of its samples. Absent: each has its own. */
   readonly conditions?: number;
   /** The sound that sample k was given, as samples and as rows. */
@@ -94,17 +97,24 @@ export async function writeSamples(path: string, plan: SamplePlan, samples: Read
   for (const output of fit) {
     const tensor = samples.get(output.name) as TensorData;
     const own = (ending === '' ? plan.outputs : fit).length === 1 ? stem : `${stem}-${output.name}`;
-    files.push(...(isClip(output) ? await writeClips(own, ending, output, tensor, about) : await writePicture(own, output, tensor, about)));
+    if (isClip(output)) files.push(...(await writeClips(own, ending, output, tensor, about)));
+    else if (isTable(output)) files.push(await writeTables(own, output, tensor, about));
+    else files.push(...(await writePicture(own, output, tensor, about)));
   }
   return { files, figures };
 }
 
 function fits(output: Output, ending: string): boolean {
-  return isClip(output) || (ending === '.png' && isPicture(output));
+  return isClip(output) || (ending === '.png' && (isPicture(output) || isTable(output)));
 }
 
 function isPicture({ type, shape }: Output): boolean {
   return (shape.length === 3 && (shape[0] === 1 || shape[0] === 3) && (type === 'image' || type === undefined)) || (shape.length === 1 && shape[0] === 2);
+}
+
+/** Rows of numbers, few enough to be read. */
+function isTable({ type, shape }: Output): boolean {
+  return shape.length === 2 && type === undefined && shape[0] <= 64 && shape[1] <= 32;
 }
 
 function unfit({ name, outputs }: SamplePlan, ending: string): RunError {
@@ -113,7 +123,7 @@ function unfit({ name, outputs }: SamplePlan, ending: string): RunError {
   if (ending === '.png')
     return new RunError(
       `'${name}' cannot be shown as a picture`,
-      `a sample of it is ${shapes}; pictures are [1, h, w] or [3, h, w], points [2], clips [1, 3 or 4, frames, h, w]`,
+      `a sample of it is ${shapes}; pictures are [1, h, w] or [3, h, w], points [2], tables [rows, columns] up to 64 by 32, clips [1, 3 or 4, frames, h, w]`,
       'write the numbers: -o samples.safetensors',
     );
   return new RunError(
@@ -136,6 +146,28 @@ async function writePicture(own: string, output: Output, tensor: TensorData, abo
   return [path];
 }
 
+/** With the words over the columns, where there is one for each word of the caption. */
+async function writeTables(
+  own: string,
+  { shape: [rows, columns] }: Output,
+  { data, shape }: TensorData,
+  { linesOf = () => [], wordsOf }: About,
+): Promise<string> {
+  if (shape[0] > MOST_STRIPS) throw tooMany(shape[0], MOST_STRIPS, 'tables');
+  const tables = Array.from({ length: shape[0] }, (_, k) => {
+    const words = wordsOf?.(k);
+    return {
+      values: data.subarray(k * rows * columns, (k + 1) * rows * columns),
+      rows,
+      columns,
+      names: words?.length === columns ? words : undefined,
+      lines: linesOf(k),
+    };
+  });
+  await writePng(`${own}.png`, await drawTables(tables));
+  return `${own}.png`;
+}
+
 async function writeClips(own: string, ending: string, output: Output, tensor: TensorData, about: About): Promise<string[]> {
   const count = tensor.shape[0];
   const files: string[] = [];
@@ -153,9 +185,9 @@ async function writeClips(own: string, ending: string, output: Output, tensor: T
   return files;
 }
 
-function tooMany(count: number, most: number): RunError {
+function tooMany(count: number, most: number, what = 'clips'): RunError {
   return new RunError(
-    `${count} clips cannot be seen at once`,
+    `${count} ${what} cannot be seen at once`,
     `${most} are the most in one picture`,
     `give --count ${most}, or write the numbers: -o samples.safetensors`,
   );

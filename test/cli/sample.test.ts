@@ -27,6 +27,7 @@ net G(z, s, a) -> video[1, frames, size, size] {
 }
 net D(x, s) { concat(x |> conv(4, kernel: [2, 4, 4], stride: [2, 4, 4]) |> leaky_relu(0.2) |> flatten, s) |> linear(1) |> sigmoid }
 net Picture(z, y) -> image[1, size, size] { concat(z, embedding(y, 4)) |> linear(size * size) |> tanh |> reshape(1, size, size) }
+net Looks(z, t) { softmax(reshape(linear(z, frames * 9), frames, 9), mask: mask(t)) }
 net Both(z, y, m) { concat(z, embedding(y, 4), embedding(m, 4)) |> linear(3) }
 game {
   player G = G, Words
@@ -42,6 +43,7 @@ train {
 }
 sample clip = G(z | Words(t), a)
 sample picture = Picture(z, digit)
+sample looks = Looks(z, t)
 sample both = Both(z, digit, motion)
 ${a.includes('4') ? 'net Sound(a) -> audio[frames, 4] { a }\nsample heard = {sound: Sound(a), clip: G(z | Words(t), a)}' : ''}
 `;
@@ -93,6 +95,7 @@ test('during training: a grid that plays and strips, with captions, of the same 
       'heard-00000002-clip.gif',
       'heard-00000002-clip.png',
       'heard-00000002-sound.safetensors',
+      'looks-00000002.png',
       'picture-00000002.png',
     ], // prettier-ignore
   );
@@ -294,4 +297,16 @@ test('what cannot be says why', async () => {
     expect(code).toBe(2);
     expect(stderr).toContain(says);
   }
+});
+
+test('what each frame looks at is a table under the words of its caption', async () => {
+  const made = await ganc(['sample', 'clips', '--name', 'looks', '--text', SEVEN, '--count', '2', '-o', 'looks.png', '-q'], { cwd });
+  expect(made).toMatchObject({ code: 0, stdout: 'looks.png\n' });
+  const { width = 0, height = 0 } = await sharp(join(cwd, 'looks.png')).metadata();
+  // Two tables of a column of numbers and nine of shares, six rows each.
+  expect(width).toBeGreaterThan(2 * 10 * 40);
+  expect(height).toBeGreaterThan(7 * 17);
+  const many = await ganc(['sample', 'clips', '--name', 'looks', '--count', '65', '-o', 'many.png', '-q'], { cwd });
+  expect(many.code).toBe(1);
+  expect(many.stderr).toContain('65 tables cannot be seen at once');
 });
