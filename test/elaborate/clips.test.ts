@@ -61,13 +61,19 @@ describe('clips', () => {
 
   const sigmoid = (v: number): number => 1 / (1 + Math.exp(-v));
 
-  test('conv_gru of one pixel is a GRU', () => {
-    const { read, simulation } = result('  conv_gru(x, 1, kernel: 1)', [0.5, -1, 2], [3, 1, 1]);
+  /** What is written after the sizes, and what the stored kernels, of two inputs each, count for. */
+  const kernels = [
+    ['', 1],
+    [', weight: equalized(_, gain: 3)', 3 / Math.sqrt(2)],
+  ] as const;
+
+  test.each(kernels)('conv_gru of one pixel is a GRU%s', (weight, factor) => {
+    const { read, simulation } = result(`  conv_gru(x, 1, kernel: 1${weight})`, [0.5, -1, 2], [3, 1, 1]);
     const y = [...read().data];
-    const gates = values(simulation, 'F.conv_gru.Gates.conv.weight');
-    const gateBias = values(simulation, 'F.conv_gru.Gates.conv.bias');
-    const candidate = values(simulation, 'F.conv_gru.Candidate.conv.weight');
-    const bias = values(simulation, 'F.conv_gru.Candidate.conv.bias');
+    const gates = values(simulation, 'F.conv_gru.Gates.weight').map((w) => factor * w);
+    const gateBias = values(simulation, 'F.conv_gru.Gates.bias');
+    const candidate = values(simulation, 'F.conv_gru.Candidate.weight').map((w) => factor * w);
+    const bias = values(simulation, 'F.conv_gru.Candidate.bias');
     let h = 0;
     for (const [t, v] of [0.5, -1, 2].entries()) {
       const r = sigmoid(gates[0] * v + gates[1] * h + gateBias[0]);
@@ -78,11 +84,11 @@ describe('clips', () => {
     }
   });
 
-  test('conv_lstm of one pixel is an LSTM', () => {
-    const { read, simulation } = result('  conv_lstm(x, 1, kernel: 1)', [0.5, -1, 2], [3, 1, 1]);
+  test.each(kernels)('conv_lstm of one pixel is an LSTM%s', (weight, factor) => {
+    const { read, simulation } = result(`  conv_lstm(x, 1, kernel: 1${weight})`, [0.5, -1, 2], [3, 1, 1]);
     const y = [...read().data];
-    const w = values(simulation, 'F.conv_lstm.Gates.conv.weight');
-    const b = values(simulation, 'F.conv_lstm.Gates.conv.bias');
+    const w = values(simulation, 'F.conv_lstm.Gates.weight').map((v) => factor * v);
+    const b = values(simulation, 'F.conv_lstm.Gates.bias');
     let h = 0;
     let c = 0;
     for (const [t, v] of [0.5, -1, 2].entries()) {
