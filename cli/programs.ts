@@ -5,7 +5,7 @@ import { type CompileOptions, compileSpec } from '../compiler/compile.js';
 import { lower } from '../compiler/plan/lower.js';
 import type { Program } from '../compiler/program/types.js';
 import type { Source } from '../grammar/source.js';
-import { KeptFile } from '../runtime/device/cache.js';
+import { KeptFile } from '../runtime/data/kept.js';
 import { accept, compileOptions, readSource, resolvedText, type SpecOptions } from './source.js';
 import { version } from './version.js';
 

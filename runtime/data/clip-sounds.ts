@@ -1,9 +1,9 @@
 /** The sounds of clips as rows of log-mel spectra, in step with their frames. */
 import { readFileSync } from 'node:fs';
 import type { FieldRequest } from '../../compiler/program/types.js';
-import { KeptFile } from '../device/cache.js';
 import { rowBytesOf, typeText } from './columns.js';
 import { DataError } from './error.js';
+import { KeptFile } from './kept.js';
 import { logMel, MEL } from './mel.js';
 import { decodeWav, readWav, type Sound } from './wav.js';
 

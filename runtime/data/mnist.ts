@@ -6,11 +6,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { KeptFile } from '../device/cache.js';
 import { fileReason } from '../train/files.js';
 import type { Column } from './columns.js';
 import { DataError } from './error.js';
 import { readIdx } from './idx.js';
+import { KeptFile } from './kept.js';
 
 const PIXELS = 28 * 28;
 
