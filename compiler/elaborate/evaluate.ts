@@ -288,13 +288,11 @@ function declareWeight(e: Elaborator, statement: WeightStatement, scope: Scope):
 function declareState(e: Elaborator, statement: StateStatement, scope: Scope): Value {
   const shape = shapeOf(e, evaluate(e, statement.shape, scope), statement.shape.span);
   if (!shape) return poisonName(scope, statement.name.text);
-  return declare(
-    e,
-    { name: statement.name.text, shape, drawn: false, span: statement.span, kind: 'state' },
-    evaluate(e, statement.initial, scope),
-    statement.initial.span,
-    scope,
-  );
+  // Evaluated at the first call alone, and so with uses of its own: the blocks after it are numbered alike in every call.
+  const known = e.declared.get(`${e.frame.weightPath}.${statement.name.text}`);
+  const frame = { ...e.frame, uses: new Map<string, number>() };
+  const initial = known ? NONE : e.within({ frame }, () => evaluate(e, statement.initial, scope));
+  return declare(e, { name: statement.name.text, shape, drawn: false, span: statement.span, kind: 'state' }, initial, statement.initial.span, scope);
 }
 
 function poisonName(scope: Scope, name: string): Value {
