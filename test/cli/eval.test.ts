@@ -58,7 +58,7 @@ test('train --best measures, keeps the best, and eval finds the same figures aga
   expect(last.metrics.each.reduce((a: number, b: number) => a + b, 0)).toBeCloseTo(1, 5);
   // Nothing was trained a second time.
   expect(readdirSync(join(cwd, 'cache/ganc/judges'))).toEqual(judges);
-});
+}, 300_000);
 
 test('a table for people; a damaged judge is trained anew', async () => {
   const [judge] = readdirSync(join(cwd, 'cache/ganc/judges'));
@@ -67,7 +67,7 @@ test('a table for people; a damaged judge is trained anew', async () => {
   expect(shown.code).toBe(0);
   expect(shown.stdout).toMatch(/^small, trained 40 steps: 200 examples, seed 0, 400 held-out rows\nlargest {2}0\.\d+\neach {5}(?:\S+ {2}){3}\S+\nreal/);
   expect(shown.stdout).toMatch(/judge J is right about mode in \S+ % of 200 held-out rows\n$/);
-});
+}, 300_000);
 
 test('what cannot be measured says why', async () => {
   const unknown = await ganc(['train', 'small.gan', '--best', 'larges', '--out', 'none'], { cwd, env });
