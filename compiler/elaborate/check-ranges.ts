@@ -38,16 +38,20 @@ function rangesOf(e: Elaborator, types: ReadonlyMap<string, FieldType>): Ranges 
 /** States that are looked at and start at 0 or above. They stay there where each advance, given that, does. */
 function statesFromZero(e: Elaborator): Set<string> {
   const states = new Set<string>();
-  const visit = (nodes: readonly Node[]): void => {
-    for (const { operation } of topological(nodes)) {
-      if (operation.op !== 'variable' || states.has(operation.name)) continue;
-      const declared = e.declared.get(operation.name);
-      if (declared?.kind !== 'state' || new Ranges(() => ANY).of(declared.initial).low < 0) continue;
-      states.add(operation.name);
-      visit(e.noted.advances.get(operation.name) ?? []);
-    }
-  };
-  visit([...e.noted.domains.map((d) => d.argument), ...e.noted.results.keys()]);
+  const initial = new Ranges(() => ANY);
+  const seen = new Set<Node>();
+  const open: Node[] = [...e.noted.domains.map((d) => d.argument), ...e.noted.results.keys()];
+  for (let node = open.pop(); node; node = open.pop()) {
+    if (seen.has(node)) continue;
+    seen.add(node);
+    open.push(...node.inputs);
+    const { operation } = node;
+    if (operation.op !== 'variable' || states.has(operation.name)) continue;
+    const declared = e.declared.get(operation.name);
+    if (declared?.kind !== 'state' || initial.of(declared.initial).low < 0) continue;
+    states.add(operation.name);
+    open.push(...(e.noted.advances.get(operation.name) ?? []));
+  }
   return states;
 }
 
