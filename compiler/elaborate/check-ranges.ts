@@ -1,6 +1,6 @@
 /** Warnings about values: functions outside of their domain, and fakes that cannot be where the data is. */
 import { ANY, type Interval, interval } from '../graph/interval.js';
-import { type Node, topological } from '../graph/node.js';
+import type { Node } from '../graph/node.js';
 import { Ranges } from '../graph/ranges.js';
 import type { Elaborator } from './elaborator.js';
 import type { Problem } from './messages.js';
