@@ -32,6 +32,7 @@ test('distinct kernels of every spec', () => {
       "sagan.gan 295",
       "sngan.gan 182",
       "stylegan.gan 350",
+      "text-to-video.gan 535",
       "tgans-c.gan 387",
       "wgan-gp.gan 144",
     ]
