@@ -20,9 +20,13 @@ function flat(rest: readonly ArgumentValue[]): ArgumentValue[] {
 export function where(e: Elaborator, args: Bound): Value {
   const condition = e.force(args.value('condition'));
   if (condition.kind === 'bool') return e.force(args.value(condition.value ? 'a' : 'b'));
-  const c = toTensor(e, condition, args.span('condition'));
-  const a = tensorArgument(e, args, 'a');
-  const b = tensorArgument(e, args, 'b');
+  return chosen(e, args, [condition, e.force(args.value('a')), e.force(args.value('b'))]);
+}
+
+/** Condition, and what it chooses from; where one of the three is a record, field by field. */
+function chosen(e: Elaborator, args: Bound, values: readonly Value[]): Value {
+  if (values.some(({ kind }) => kind === 'record')) return byField(e, args, values, (fields) => chosen(e, args, fields));
+  const [c, a, b] = ['condition', 'a', 'b'].map((name, i) => toTensor(e, values[i], args.span(name)));
   if (!c || !a || !b) return POISON;
   const aligned = align(e, [c, a, b]);
   if (!aligned) return e.fail(args.call.span, messages.shapesDiffer('where', [c, a, b].map(logicalShape)));
@@ -36,8 +40,12 @@ export function where(e: Elaborator, args: Bound): Value {
 
 /** `max(a, b)`, `min(a, b)`, element by element. */
 export function extremeOfTwo(e: Elaborator, name: 'max' | 'min', args: Bound): Value {
-  const left = e.force(args.value('a'));
-  const right = e.force(args.value('b'));
+  return furthest(e, name, args, [e.force(args.value('a')), e.force(args.value('b'))]);
+}
+
+function furthest(e: Elaborator, name: 'max' | 'min', args: Bound, values: readonly Value[]): Value {
+  if (values.some(({ kind }) => kind === 'record')) return byField(e, args, values, (fields) => furthest(e, name, args, fields));
+  const [left, right] = values;
   if (left.kind === 'number' && right.kind === 'number') return number(Math[name](left.value, right.value), left.exact && right.exact);
   const a = toTensor(e, left, args.span('a'));
   const b = toTensor(e, right, args.span('b'));
@@ -45,6 +53,16 @@ export function extremeOfTwo(e: Elaborator, name: 'max' | 'min', args: Bound): V
   const aligned = align(e, [a, b]);
   if (!aligned) return e.fail(args.call.span, messages.cannotBroadcast(name, logicalShape(a), logicalShape(b)));
   return tensor(e.builder.binary(name, asFloat(e, aligned.nodes[0]), asFloat(e, aligned.nodes[1])), aligned.batched);
+}
+
+/** Applied to each field of the records among the values, which have the same ones; a plain value goes with every field. */
+function byField(e: Elaborator, args: Bound, values: readonly Value[], apply: (values: readonly Value[]) => Value): Value {
+  const [first, ...others] = values.flatMap((value) => (value.kind === 'record' ? [value.fields] : []));
+  const names = [...first.keys()];
+  const other = others.find((fields) => fields.size !== names.length || names.some((name) => !fields.has(name)));
+  if (other) return e.fail(args.call.span, messages.recordsDiffer(names, [...other.keys()]));
+  const field = (value: Value, name: string): Value => (value.kind === 'record' ? e.force(value.fields.get(name) as Value) : value);
+  return { kind: 'record', fields: new Map(names.map((name) => [name, apply(values.map((value) => field(value, name)))])) };
 }
 
 /** `dim(x, 0)`, `dim(x, -1)`, `dim(x, batch)`. */

@@ -119,6 +119,13 @@ describe('conditions', () => {
     const two = output(`  block D(x, t) { {a: sum(x) * t, b: x[0] * t} }\n  r = pairs(D, ${list}, loss: squares_target)\n  [r.a, r.b] + 0 * x`, [1, 2], [2]);
     expect(two[0]).toBeCloseTo(25 + 0.5 * 9, 9);
     expect(two[1]).toBeCloseTo(1 + 0.5, 9);
+    const hinged = output(
+      `  block D(x, t) { {a: sum(x) * t, b: x[0] * t} }\n  r = pairs(D, ${list}, loss: hinge_target)\n  [r.a, r.b] + 0 * x`,
+      [0.1, 0.2],
+      [2],
+    );
+    expect(hinged[0]).toBeCloseTo(1 - 0.6 + 0.5 * (1 - 0.3), 6);
+    expect(hinged[1]).toBeCloseTo(1 - 0.2 + 0.5 * (1 - 0.1), 6);
     expect(output('  hinge_target(x, 1) + hinge_target(x, 0) + 0 * x', [0.25], [1])[0]).toBeCloseTo(0.75 + 1.25, 12);
   });
 
