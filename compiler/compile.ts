@@ -40,7 +40,7 @@ export interface CompileOptions {
 }
 
 export interface Compiled {
-  /** Absent where there were errors. */
+  /** Absent where there were errors. Made when it is first asked for: all that can be wrong with a spec is known before. */
   readonly module?: Module;
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -74,7 +74,7 @@ export function compileRun(source: Source, net: string, options: CompileOptions 
 function compile(
   source: Source,
   options: CompileOptions,
-  build: (e: Elaborator, items: Items, identity: { name: string; hash: string }, again: () => { e: Elaborator; items: Items }) => Module | undefined,
+  build: (e: Elaborator, items: Items, identity: { name: string; hash: string }, again: () => { e: Elaborator; items: Items }) => (() => Module) | undefined,
 ): Compiled {
   const diagnostics = new Diagnostics();
   const { spec, complete } = merge(parse(source, diagnostics), source, diagnostics, options);
@@ -87,11 +87,19 @@ function compile(
     const apart = new Elaborator(new Diagnostics(), sources, scope);
     return { e: apart, items: readItems(apart, spec, settings(apart, options.set ?? {})) };
   };
-  const made = build(e, items, { name: nameOf(source), hash: hashOf(spec, options) }, again);
-  if (diagnostics.failed || !made) return { diagnostics: diagnostics.list };
-  const module = partition(made, MAX_BINDING);
-  module.functions.forEach(verify);
-  return { module, diagnostics: diagnostics.list };
+  const finish = build(e, items, { name: nameOf(source), hash: hashOf(spec, options) }, again);
+  if (diagnostics.failed || !finish) return { diagnostics: diagnostics.list };
+  let module: Module | undefined;
+  return {
+    diagnostics: diagnostics.list,
+    get module() {
+      if (!module) {
+        module = partition(finish(), MAX_BINDING);
+        module.functions.forEach(verify);
+      }
+      return module;
+    },
+  };
 }
 
 /** Each in an elaboration of its own. Mistakes in the rest of the spec have been reported, so only those of the judge count. */

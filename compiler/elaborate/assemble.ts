@@ -1,7 +1,7 @@
 /** A whole spec to a module: updates of the players, samples, first values, and the schedule. */
 import type { Module } from '../graph/module.js';
 import { type GraphFunction, size, type Variable } from '../graph/node.js';
-import type { SamplePlan, TrainPlan } from '../program/types.js';
+import type { SamplePlan } from '../program/types.js';
 import { call } from './call.js';
 import { checkRanges } from './check-ranges.js';
 import { checkUnused } from './check-unused.js';
@@ -12,6 +12,7 @@ import { type Inputs, inputScope, readInputs } from './inputs.js';
 import { addLabels, type CompiledJudge } from './judges.js';
 import * as messages from './messages.js';
 import { assembleMetrics } from './metrics.js';
+import type { Remembered } from './remembered.js';
 import { readSchedule } from './schedule.js';
 import type { Scope } from './scope.js';
 import type { Items } from './spec.js';
@@ -37,29 +38,20 @@ export interface AssembleOptions {
   readonly judges: () => readonly CompiledJudge[] | undefined;
 }
 
-/** Undefined where there were errors. */
-export function assemble(e: Elaborator, items: Items, options: AssembleOptions): Module | undefined {
+/** Finds all that is wrong with a spec; undefined where there were errors, else what makes the module. */
+export function assemble(e: Elaborator, items: Items, options: AssembleOptions): (() => Module) | undefined {
   const inputs = readInputs(e, items.data, items.noises);
   const schedule = items.train && readSchedule(e, items.train, options.batch);
   const game = items.game && readGame(e, items.game);
   e.bindings = [...(game?.bindings.keys() ?? [])];
   e.inputNames = [...inputs.fields.keys(), ...inputs.noises.keys()];
-  const functions: GraphFunction[] = [];
-  const variables: Variable[] = [];
-  let train: TrainPlan | undefined;
-  let averaged: ReadonlySet<string> = new Set();
-  let owned: Training['owned'] = new Map();
-  if (game && schedule) {
-    const trained = new Training(e, items, inputs, game, schedule, options);
-    trained.run();
-    functions.push(...trained.functions);
-    variables.push(...trained.variables);
-    averaged = trained.averaged;
-    owned = trained.owned;
-    train = trained.plan();
-  }
+  const training = game && schedule && new Training(e, items, inputs, game, schedule, options);
+  training?.run();
+  const averaged = training?.averaged ?? new Set();
+  const sampling: GraphFunction[] = [];
+  const remembered: Remembered = new Map();
   const samples = items.samples
-    .map((sample) => sampleFunction(e, sample, inputs, options, averaged, functions))
+    .map((sample) => sampleFunction(e, sample, inputs, options, averaged, remembered, sampling))
     .filter((s): s is SamplePlan => s !== undefined);
   checkUncalled(e, items, inputs);
   const judges = options.judges();
@@ -67,29 +59,29 @@ export function assemble(e: Elaborator, items: Items, options: AssembleOptions):
   const judged = (judges ?? []).reduce((known, judge) => addLabels(e, known, judge.labels), inputs);
   const metrics = judges && assembleMetrics(e, items, judged, { fed: options.fed, averaged }, judges);
   if (e.diagnostics.failed) return undefined;
-  checkUnused(e, items, owned, options.variant);
+  checkUnused(e, items, training?.owned ?? new Map(), options.variant);
   checkRanges(e, inputs.fields);
   if (e.diagnostics.failed) return undefined;
-  const ofJudges = new Set(items.judges.map((judge) => judge.name.text));
-  variables.push(...restOf(e, variables, ofJudges));
-  functions.unshift(initialValues(e, variables));
-  for (const part of [...(judges ?? []), ...(metrics ? [metrics] : [])]) {
-    functions.push(...part.functions);
-    variables.push(...part.variables);
-  }
-  return {
-    name: options.name,
-    hash: options.hash,
-    hyper: items.hyper,
-    data: judged.data,
-    noises: [...inputs.noises.values()].map(({ name, shape, family, range }) => ({ name, shape, family, ...(family === 'uniform' && { range }) })),
-    variables,
-    functions,
-    train,
-    samples,
-    ...(judges && judges.length > 0 && { judges: judges.map((judge) => judge.plan) }),
-    ...(metrics && { metrics: metrics.plan }),
-    layers: layersOf(e),
+  return () => {
+    const trained = training?.finish();
+    const ofJudges = new Set(items.judges.map((judge) => judge.name.text));
+    const own = [...(trained?.variables ?? []), ...restOf(e, trained?.variables ?? [], ofJudges)];
+    const judging = (judges ?? []).map((judge) => judge.finish());
+    const others = [...judging, ...(metrics ? [metrics] : [])];
+    return {
+      name: options.name,
+      hash: options.hash,
+      hyper: items.hyper,
+      data: judged.data,
+      noises: [...inputs.noises.values()].map(({ name, shape, family, range }) => ({ name, shape, family, ...(family === 'uniform' && { range }) })),
+      variables: [...own, ...others.flatMap((part) => part.variables)],
+      functions: [initialValues(e, own), ...(trained?.functions ?? []), ...sampling, ...others.flatMap((part) => part.functions)],
+      train: trained?.plan,
+      samples,
+      ...(judging.length > 0 && { judges: judging.map((judge) => judge.plan) }),
+      ...(metrics && { metrics: metrics.plan }),
+      layers: layersOf(e),
+    };
   };
 }
 
@@ -100,6 +92,7 @@ function sampleFunction(
   inputs: Inputs,
   options: AssembleOptions,
   averaged: ReadonlySet<string>,
+  remembered: Remembered,
   functions: GraphFunction[],
 ): SamplePlan | undefined {
   const once = evaluation('sample', {
@@ -107,6 +100,7 @@ function sampleFunction(
     batch: options.sampleCount,
     fed: options.fed,
     noisesGiven: options.noisesGiven,
+    remembered,
     readFrom: (name) => (averaged.has(name) ? averageName(name) : name),
   });
   const value = e.within({ evaluation: once, frame: gameFrame('sample') }, () => e.force(evaluate(e, item.value, inputScope(e, inputs, e.scope))));

@@ -16,11 +16,13 @@ export function drawPath(e: Elaborator, name?: string): string {
 
 /** Uniform numbers in (0, 1) of a node's whole shape: drawn, or fed by the host. */
 export function uniformNode(e: Elaborator, path: string, shape: Shape): Node {
+  e.draws++;
   return e.evaluation.fed.has(path) ? e.builder.input(path, shape, 'f32') : e.builder.random(path, shape);
 }
 
 /** Standard normal numbers from uniform ones, by the prelude's `gaussian`. */
 export function gaussianNode(e: Elaborator, path: string, shape: Shape, span: Span): Node | undefined {
+  e.draws++;
   if (e.evaluation.fed.has(path)) return e.builder.input(path, shape, 'f32');
   const gaussian = e.scope.find('gaussian');
   if (gaussian?.kind !== 'block') return undefined;

@@ -93,6 +93,8 @@ export class Elaborator {
   /** What the game binds, and its fields and noises, for suggestions. */
   bindings: readonly string[] = [];
   inputNames: readonly string[] = [];
+  /** How many draws have been made. */
+  draws = 0;
   /** The noises that this evaluation has drawn, for `fresh`. */
   noises: { readonly current: Value; readonly redraw: () => Value }[] = [];
   /** The fields of the data. */

@@ -93,6 +93,7 @@ function fieldsElsewhere(e: Elaborator, args: Bound, callee: string, choose: (ro
   const [first, ...others] = wanted;
   if (!first) return e.fail(args.call.span, messages.missingArgument(callee, 'field', `\`${callee}(t)\``));
   // Metrics share their draws: those that choose otherwise have names of their own.
+  e.draws++;
   const path = drawPath(e, e.evaluation.pool && `${callee}.${first.name}`);
   const chosen = choose(path, first.name);
   if (others.length === 0) return fieldValue(e, first, `${path}.${first.name}`, chosen);

@@ -21,13 +21,12 @@ import { Training } from './training.js';
 import { describe, type FieldType, logicalShape, type NetValue, type Value } from './values.js';
 
 export interface CompiledJudge {
-  readonly plan: JudgePlan;
-  readonly functions: readonly GraphFunction[];
-  readonly variables: readonly Variable[];
+  readonly name: string;
   /** The fields that it learns, with how many classes each has. */
   readonly labels: ReadonlyMap<string, number>;
   /** For each of them: how often it is right, as an expression. */
   readonly accuracies: ReadonlyMap<string, string>;
+  readonly finish: () => { readonly plan: JudgePlan; readonly functions: readonly GraphFunction[]; readonly variables: readonly Variable[] };
 }
 
 /** How a judge is trained: Adam, the rate falling along half a cosine wave to 0. */
@@ -72,24 +71,28 @@ train {
   const trainItem = spec.items.find((i) => i.kind === 'train');
   const schedule = trainItem?.kind === 'train' ? readSchedule(e, trainItem) : undefined;
   if (gameItem?.kind !== 'game' || !schedule) return undefined;
-  const trained = new Training(e, { ...items, nets: new Map([...items.nets, [name, net]]) }, inputs, readGame(e, gameItem), schedule, {
+  const training = new Training(e, { ...items, nets: new Map([...items.nets, [name, net]]) }, inputs, readGame(e, gameItem), schedule, {
     fed: new Set(),
     trace: false,
   });
-  trained.run();
+  training.run();
   const [borrowed] = [...e.callers].filter(([called]) => called !== name && !called.startsWith(`${name}.`));
   if (borrowed) e.fail(item.name.span, messages.judgeCalls(name, borrowed[0]));
   if (e.diagnostics.failed) return undefined;
-  const mine = [...e.declared.values()].filter((d) => !trained.variables.some((v) => v.name === d.name));
-  const variables: Variable[] = [
-    ...trained.variables.map((v) => (v.kind === 'flat' ? v : { ...v, kind: 'judge' as const })),
-    ...mine.map((d) => ({ name: d.name, kind: 'judge' as const, player: name, shape: d.shape, dtype: d.dtype })),
-  ];
-  const init = { ...initialValues(e, variables), name: `judge.${name}.init` };
-  const functions = [init, ...trained.functions];
-  const train = { ...trained.plan(), init: init.name };
+  const finish = (): ReturnType<CompiledJudge['finish']> => {
+    const made = training.finish();
+    const mine = [...e.declared.values()].filter((d) => !made.variables.some((v) => v.name === d.name));
+    const variables: Variable[] = [
+      ...made.variables.map((v) => (v.kind === 'flat' ? v : { ...v, kind: 'judge' as const })),
+      ...mine.map((d) => ({ name: d.name, kind: 'judge' as const, player: name, shape: d.shape, dtype: d.dtype })),
+    ];
+    const init = { ...initialValues(e, variables), name: `judge.${name}.init` };
+    const functions = [init, ...made.functions];
+    const train = { ...made.plan, init: init.name };
+    return { plan: { name, hash: hashOf(functions, train), fields: labels, train }, functions, variables };
+  };
   const accuracies = new Map(labels.map((label) => [label, `accuracy(${result.scores(called, label)}, ${label})`]));
-  return { plan: { name, hash: hashOf(functions, train), fields: labels, train }, functions, variables, labels: result.labels, accuracies };
+  return { name, labels: result.labels, accuracies, finish };
 }
 
 /**

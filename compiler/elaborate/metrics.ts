@@ -66,9 +66,9 @@ export function assembleMetrics(
   }
   for (const judge of judges) {
     for (const [field, text] of judge.accuracies) {
-      const source = { name: `judge ${judge.plan.name}`, text };
+      const source = { name: `judge ${judge.name}`, text };
       add(
-        `${judge.plan.name}.${field}`,
+        `${judge.name}.${field}`,
         () => evaluate(e, parseExpression(source, e.diagnostics), inputScope(e, inputs, e.scope)),
         () => undefined,
       );

@@ -27,7 +27,7 @@ export interface RunOptions {
 }
 
 /** Inputs of the entry `run`: `<param>`, `cotangent.<output>`, `v.<input>`. Outputs: `result` or the record's fields, `state.<name>`, gradients. */
-export function assembleRun(e: Elaborator, items: Items, netName: string, netSpan: Span, options: RunOptions): Module | undefined {
+export function assembleRun(e: Elaborator, items: Items, netName: string, netSpan: Span, options: RunOptions): (() => Module) | undefined {
   const net = items.nets.get(netName);
   if (!net) {
     e.fail(netSpan, messages.unknownNet(netName, [...items.nets.keys()]));
@@ -49,7 +49,7 @@ export function assembleRun(e: Elaborator, items: Items, netName: string, netSpa
   if (e.diagnostics.failed) return undefined;
   const variables: Variable[] = [...e.declared.values()].map((d) => ({ name: d.name, kind: d.kind, shape: d.shape, dtype: d.dtype }));
   const run: GraphFunction = { name: 'run', outputs, stores: options.training ? stores : [] };
-  return {
+  return () => ({
     name: options.name,
     hash: options.hash,
     hyper: items.hyper,
@@ -58,7 +58,7 @@ export function assembleRun(e: Elaborator, items: Items, netName: string, netSpa
     functions: [initialValues(e, variables), run],
     samples: [],
     layers: layersOf(e),
-  };
+  });
 }
 
 function runArguments(e: Elaborator, net: NetValue, options: RunOptions, types: ReturnType<typeof readInputs>): ArgumentValue[] | undefined {

@@ -24,8 +24,8 @@ interface TrainingOptions {
 }
 
 export class Training {
-  functions: GraphFunction[] = [];
-  readonly variables: Variable[] = [];
+  private readonly functions: GraphFunction[] = [];
+  private readonly variables: Variable[] = [];
   readonly averaged = new Set<string>();
   /** The weights that each player moves. */
   readonly owned = new Map<string, readonly Declared[]>();
@@ -35,7 +35,8 @@ export class Training {
   private phases: NonNullable<TrainPlan['phases']> = [];
   private shared?: Shared;
   private sharedBatch = false;
-  private sharedFunction?: GraphFunction;
+  /** The evaluation of the shared part. */
+  private once?: Evaluation;
 
   constructor(
     private readonly e: Elaborator,
@@ -49,7 +50,7 @@ export class Training {
   run(): void {
     const { e, game } = this;
     this.checkPlayers();
-    const sharedEvaluation = this.evaluateShared();
+    this.once = this.evaluateShared();
     const last = this.reporter();
     for (const player of new Set(this.lines().map((line) => line.player))) this.evaluatePlayer(player, last);
     for (const report of game.reports) {
@@ -59,10 +60,15 @@ export class Training {
     this.checkBindings();
     if (e.diagnostics.failed) return;
     this.update();
+  }
+
+  /** What a training runs; `run` comes first, and has found no mistake. */
+  finish(): { readonly functions: readonly GraphFunction[]; readonly variables: readonly Variable[]; readonly plan: TrainPlan } {
     // Last, so that the kernels of all else have the names that they have without.
     const isStats = (fn: GraphFunction): number => Number(fn.name.startsWith('stats.'));
-    this.functions.sort((a, b) => isStats(a) - isStats(b));
-    if (this.shared && sharedEvaluation && !e.diagnostics.failed) this.cutShared(sharedEvaluation);
+    const updates = this.functions.toSorted((a, b) => isStats(a) - isStats(b));
+    const { functions, variables } = this.once && this.shared ? this.cutShared(this.once, this.shared, updates) : { functions: updates, variables: [] };
+    return { functions, variables: [...this.variables, ...variables], plan: this.plan() };
   }
 
   /** The lines of all phases, and of the rest. */
@@ -251,25 +257,23 @@ export class Training {
     }
   }
 
-  private cutShared({ advanced, watched }: Evaluation): void {
+  private cutShared({ advanced, watched }: Evaluation, { scope }: Shared, updates: readonly GraphFunction[]): Pick<Carried, 'functions' | 'variables'> {
     const { e } = this;
-    const values = [...(this.shared as Shared).scope.names.values()].flatMap((value) => tensorsOf(value)).map((t) => t.node);
+    const values = [...scope.names.values()].flatMap((value) => tensorsOf(value)).map((t) => t.node);
     const states = [...advanced].map(([variable, node]) => ({ variable, node }));
-    const cut: Carried = carry(e.builder, [...values, ...states.map((s) => s.node)], this.functions);
-    this.functions = [...cut.functions];
-    this.variables.push(...cut.variables);
-    this.sharedFunction = { name: 'shared', outputs: [], stores: [...cut.stores, ...states] };
-    this.functions.unshift(this.sharedFunction);
-    if (watched) this.functions.push({ name: 'stats.shared', outputs: layerStatistics(e.builder, watched), stores: [] });
+    const cut = carry(e.builder, [...values, ...states.map((s) => s.node)], updates);
+    const shared = { name: 'shared', outputs: [], stores: [...cut.stores, ...states] };
+    const stats = watched ? [{ name: 'stats.shared', outputs: layerStatistics(e.builder, watched), stores: [] }] : [];
+    return { functions: [shared, ...cut.functions, ...stats], variables: cut.variables };
   }
 
-  plan(): TrainPlan {
+  private plan(): TrainPlan {
     const { schedule, game } = this;
     return {
       batch: schedule.batch,
       steps: schedule.steps,
-      shared: this.sharedFunction && 'shared',
-      ...(this.sharedFunction && this.options.stats && { sharedStats: 'stats.shared' }),
+      shared: this.once && 'shared',
+      ...(this.once && this.options.stats && { sharedStats: 'stats.shared' }),
       init: 'init',
       sharedBatch: this.sharedBatch,
       updates: this.updates,
