@@ -190,6 +190,7 @@ First steps:
         'weights to start from, all or some: a safetensors file (named as `ganc inspect --json` lists them) or a run; NET=source for one net (repeatable)',
         collected,
       )
+      .option('--from-nothing', 'draw the weights, also where the spec names a file to start from')
       .option('--metrics', 'measure the metrics at each checkpoint')
       .option('--best <metric>', 'as --metrics, and keep the checkpoint in which this is highest; NAME:low where less is better')
       .option('--feed <file>', 'data, noise and other draws of every update (safetensors, PLAYER.NAME, e.g. D.x, D.z, G.z)')
@@ -260,6 +261,21 @@ First steps:
     'eval runs/gan --examples 10000 --json',
     'eval runs/clips --rows held-out,unseen,training',
     'eval runs/clips --spec measures.gan',
+  );
+
+  examples(
+    program
+      .command('export')
+      .description('write the weights of a run to one file, for a spec to `start` from or for --init')
+      .argument('<run>', 'folder of a run')
+      .requiredOption('-o, --out <file>', 'where they go (.safetensors)')
+      .option('--half', 'in half precision: half the size')
+      .option('--optimizer', 'with the states of optimizers, in single precision; without, these begin anew')
+      .option('--checkpoint <which>', 'a file, or best (default: the latest)')
+      .addOption(quiet())
+      .action(async (run: string, options) => (await import('./commands/export.js')).exported(run, options)),
+    'export runs/gan -o gan.safetensors',
+    'export runs/clips --half -o clips.safetensors --checkpoint best',
   );
 
   examples(

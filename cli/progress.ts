@@ -1,7 +1,7 @@
 /** How a training shows on stderr: one line that is rewritten on a terminal, else a plain line every some seconds. */
 import type { ModeStatistics } from '../runtime/data/gaussians.js';
 import type { Progress } from '../runtime/train/options.js';
-import { count, duration, err } from './terminal.js';
+import { count, duration, err, roughly } from './terminal.js';
 
 /** Between lines where there is no terminal. */
 const PLAIN_SECONDS = 10;
@@ -55,6 +55,32 @@ export class ProgressLine {
     if (this.live !== '') err(`\r${' '.repeat(this.live.length)}\r`);
     this.live = '';
   }
+}
+
+/** Steps, or seconds of them, after which a training's length can be told; shorter ones are not spoken of. */
+const TELLING_STEPS = 20;
+const TELLING_SECONDS = 4;
+const SHORT_SECONDS = 60;
+
+/** Tells, once, how long a training will take here: by its first steps. */
+export class Estimate {
+  private began: { readonly step: number; readonly at: number } | undefined;
+  private done = false;
+
+  /** Seconds that are left, at the first step that can tell; undefined before and after, and where there is little left. */
+  of({ step, steps, rate, eta }: Progress): number | undefined {
+    const now = performance.now() / 1000;
+    this.began ??= { step, at: now };
+    const enough = step - this.began.step >= TELLING_STEPS || now - this.began.at >= TELLING_SECONDS;
+    if (this.done || rate <= 0 || step >= steps || !enough) return undefined;
+    this.done = true;
+    return eta >= SHORT_SECONDS ? eta : undefined;
+  }
+}
+
+/** `about 2.3 hours for 2,400 steps here, by the first 5`. */
+export function estimateText(seconds: number, { step, steps }: Progress, first: number): string {
+  return `about ${roughly(seconds)} for the ${count(steps - step)} steps that are left, by the first ${count(step - first)}; Ctrl-C stops, --resume goes on`;
 }
 
 /** `step 1,200/20,000  35.2/s  8:54 left  D 1.2031  G 0.7412  d_real 0.61`. */

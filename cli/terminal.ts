@@ -95,6 +95,19 @@ export function duration(seconds: number): string {
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
+/** `50 seconds`, `12 minutes`, `2.3 hours`, `5 days`. */
+export function roughly(seconds: number): string {
+  const units = [
+    ['seconds', 1],
+    ['minutes', 60],
+    ['hours', 3600],
+    ['days', 86_400],
+  ] as const;
+  const [name, size] = units.findLast(([, length]) => seconds >= 1.8 * length) ?? units[0];
+  const amount = seconds / size;
+  return `${amount < 4 && size > 60 ? amount.toFixed(1) : Math.round(amount)} ${name}`;
+}
+
 /** `[1, 28, 28]`. */
 export function shapeText(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`;

@@ -1,6 +1,6 @@
 /** `ganc train SPEC|DIR`: from a spec or a compiled program to a run with pictures and checkpoints. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { compileSpec } from '../../compiler/compile.js';
 import { placesOf } from '../../compiler/plan/purpose.js';
 import type { MemoryPlan } from '../../compiler/program/memory.js';
@@ -11,7 +11,7 @@ import { readSafetensors } from '../../runtime/train/safetensors.js';
 import type { KernelChoice } from '../../runtime/tune/tune.js';
 import { EXIT, FileError, UsageError } from '../errors.js';
 import { compiledSpec } from '../programs.js';
-import { figuresText, number, ProgressLine } from '../progress.js';
+import { Estimate, estimateText, figuresText, number, ProgressLine } from '../progress.js';
 import { stopOnSignals } from '../signals.js';
 import { compileOptions, readSource, type SpecOptions, STDIN } from '../source.js';
 import { bytes, count, duration, err, out } from '../terminal.js';
@@ -24,6 +24,7 @@ export interface TrainCommandOptions extends SpecOptions {
   readonly resume?: string | true;
   readonly overfit?: boolean;
   readonly init?: readonly string[];
+  readonly fromNothing?: boolean;
   readonly feed?: string;
   readonly trace?: string;
   readonly stats?: number;
@@ -61,6 +62,7 @@ export async function train(spec: string | undefined, options: TrainCommandOptio
       steps: options.steps,
       overfit: options.overfit,
       init: options.init,
+      fromNothing: options.fromNothing,
       metrics: options.metrics,
       best: options.best,
       checkpointEvery: options.checkpointEvery,
@@ -150,6 +152,8 @@ async function session(what: Omit<TrainOptions, 'open'>, { quiet, json, kernels,
   const talk = !quiet;
   const events = json ? (event: string, facts: object) => out(`${JSON.stringify({ event, ...facts })}\n`) : () => undefined;
   const stop = stopOnSignals('stopping after this step; again to stop at once');
+  const estimate = new Estimate();
+  let first = 0;
   let told = 0;
   const warn = (text: string): void => {
     line.clear();
@@ -174,10 +178,16 @@ async function session(what: Omit<TrainOptions, 'open'>, { quiet, json, kernels,
       warn,
       started: (info) => {
         line.clear();
+        first = info.step;
         events('start', { ...info, parameters: what.program && parameters(what.program) });
         if (talk) header(info, what.program);
       },
       progress: (progress) => {
+        const seconds = estimate.of(progress);
+        if (talk && seconds !== undefined) {
+          line.clear();
+          err(`time        ${estimateText(seconds, progress, first)}\n`);
+        }
         if (talk) line.update(progress);
         const now = performance.now();
         if (now - told < 1000 && progress.step < progress.steps) return;
@@ -198,7 +208,7 @@ async function session(what: Omit<TrainOptions, 'open'>, { quiet, json, kernels,
     line.end();
     events('end', result);
     if (!json) out(`${result.folder}\n`);
-    if (talk) summary(result);
+    if (talk) summary(result, first);
     if (talk && what.stats !== undefined) err(`statistics  ganc inspect ${result.folder}\n`);
     process.exitCode = result.status === 'stopped' ? stop.code() : EXIT.good;
   } catch (error) {
@@ -225,8 +235,15 @@ function header(info: TrainStart, program: Program | undefined): void {
     const nets = Object.entries(parameters(program)).map(([net, n]) => `${net} ${count(n)}`);
     err(`parameters  ${nets.join(', ')}\n`);
   }
+  if (info.from) err(`weights     ${nearby(info.from)}, trained ${count(info.step)} of ${count(info.steps)} steps; --from-nothing does without\n`);
   if (info.init) err(`init        ${initText(info.init)}\n`);
   err(`run         ${info.folder}${info.step > 0 ? `, going on from step ${count(info.step)}` : ''}\n`);
+}
+
+/** As seen from the current folder, where it is in there. */
+function nearby(path: string): string {
+  const short = relative('.', path);
+  return short.startsWith('..') ? path : short;
 }
 
 /** `weights 5.7 MiB, optimizer 11.4 MiB, gradients and results 31.0 MiB, data 45.0 MiB: 93.1 MiB of 21.1 GiB that are free`. */
@@ -242,7 +259,8 @@ function initText({ taken, weights, fresh }: NonNullable<TrainStart['init']>): s
   return `${count(taken)} of ${count(weights)} weights given${names}`;
 }
 
-function summary(result: TrainResult): void {
+/** `first`: steps that were done before. */
+function summary(result: TrainResult, first: number): void {
   if (result.seconds === 0) {
     err(`nothing to do: ${count(result.step)} of ${count(result.steps)} steps are done; train on with --steps ${result.step + 1000}\n`);
     return;
@@ -251,7 +269,7 @@ function summary(result: TrainResult): void {
     err(`stopped at step ${count(result.step)} of ${count(result.steps)}; go on with: ganc train --resume ${result.folder}\n`);
     return;
   }
-  err(`${count(result.steps)} steps in ${duration(result.seconds)}\n`);
+  err(`${count(result.step - first)} steps in ${duration(result.seconds)}\n`);
   if (result.figures) err(`${figuresText(result.figures)}\n`);
   for (const file of result.samples) err(`samples     ${file}\n`);
   if (result.samples.length > 0) err(`more        ganc sample ${result.folder}\n`);

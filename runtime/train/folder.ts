@@ -42,6 +42,8 @@ export interface RunRecord {
   /** Metrics are measured at each checkpoint; they are where there is a `best`, too. */
   readonly metrics?: boolean;
   readonly init?: readonly string[];
+  /** The file of weights that the run went on from, and how far they were trained. */
+  readonly start?: { readonly path: string; readonly step: number };
   /** Steps between statistics. */
   readonly stats?: number;
   readonly feed?: string;

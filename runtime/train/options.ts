@@ -25,6 +25,8 @@ export interface TrainOptions {
   readonly base?: string;
   /** Where weights start: see `readInitial`. */
   readonly init?: readonly string[];
+  /** Weights are drawn, also where the program names a file to start from. With `init`, `feed`, `trace` and `overfit` they are so anyway. */
+  readonly fromNothing?: boolean;
   /** Safetensors files. */
   readonly feed?: string;
   readonly trace?: string;
@@ -73,6 +75,8 @@ export interface TrainStart {
   readonly data?: string;
   /** With `init`: how many of how many weights were given, and which are fresh. */
   readonly init?: { readonly taken: number; readonly weights: number; readonly fresh: readonly string[] };
+  /** The file of weights that a new run goes on from. */
+  readonly from?: string;
   /** Steps done already, and in all. */
   readonly step: number;
   readonly steps: number;

@@ -15,6 +15,7 @@ import { metricEntries } from './measure.js';
 import type { TrainOptions } from './options.js';
 import { usedFields } from './rows.js';
 import { Trace } from './trace.js';
+import { readStart, type Start } from './weights.js';
 import { compareWords } from './words.js';
 
 export interface Prepared {
@@ -30,6 +31,8 @@ export interface Prepared {
   readonly feedPath?: string;
   readonly feed?: Feed;
   readonly initial?: InitialWeights;
+  /** What a new run goes on from, in place of drawn weights. */
+  readonly start?: Start;
   readonly trace?: Trace;
   /** Steps between statistics. */
   readonly stats?: number;
@@ -74,8 +77,15 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
     );
   }
   const feed = feedPath === undefined ? undefined : await readFeed(feedPath, program, plan);
+  const start = await startOf(options, plan, program, base);
   const steps = options.steps ?? feed?.steps ?? past?.steps ?? plan.steps;
   if (!Number.isSafeInteger(steps) || steps < 0) throw new RunError(`cannot train ${steps} steps`, 'steps are a whole number from 0');
+  if (start !== undefined && start.step >= steps)
+    throw new RunError(
+      'there is nothing left to train',
+      `the weights in ${start.path} were trained ${start.step} steps, of ${steps}`,
+      `train on with --steps ${start.step + 100}, or all of them anew with --from-nothing`,
+    );
   if (feed !== undefined && steps > feed.steps) throw new RunError(`cannot train ${steps} steps`, `${feedPath} has inputs for ${feed.steps}`);
   const trace = options.trace === undefined ? undefined : new Trace(options.trace, program, plan, options.traceSteps ?? [], steps);
   if (options.trace !== undefined) await checkFolderOf(options.trace);
@@ -94,7 +104,7 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
   const entries = [...new Set([plan.init, ...trainingEntries(plan), ...watching, ...program.samples.map((s) => s.entry), ...metrics])];
   const fields = usedFields(program, entries);
   const judged = measured && program.judges !== undefined;
-  const manifest = options.resume === undefined ? undefined : await readRunManifest(options.resume);
+  const manifest = options.resume === undefined ? start?.manifest : await readRunManifest(options.resume);
   const needed = program.data !== undefined && (fields.length > 0 || readsRows(program, entries) || judged);
   const data =
     needed && program.data !== undefined
@@ -114,6 +124,7 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
     feedPath,
     feed,
     initial,
+    start,
     trace,
     stats,
     measured,
@@ -123,6 +134,13 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
     entries,
     fields,
   };
+}
+
+/** The weights that the spec names, where a training of its own kind begins. */
+async function startOf(options: TrainOptions, plan: TrainPlan, program: Program, base: string): Promise<Start | undefined> {
+  const { init, feed, trace, overfit, resume, fromNothing } = options;
+  if (plan.start === undefined || fromNothing || overfit || [init, feed, trace, resume].some((other) => other !== undefined)) return undefined;
+  return readStart(resolve(base, plan.start), program, options.warn);
 }
 
 /** That a file can be written there: better known now than after the last step. */

@@ -119,6 +119,34 @@ function elementReader(stored: StoredType, bytes: Uint8Array): (i: number) => nu
   }
 }
 
+/** The nearest half-precision numbers (ties to even), little-endian; or the first value that none is near. */
+export function halves(values: ArrayLike<number>): Uint8Array | number {
+  const bytes = new Uint8Array(2 * values.length);
+  const view = new DataView(bytes.buffer);
+  const word = new DataView(new ArrayBuffer(4));
+  for (let i = 0; i < values.length; i++) {
+    if (Math.abs(values[i]) >= 65520) return values[i];
+    word.setFloat32(0, values[i]);
+    const bits = word.getUint32(0);
+    const exponent = ((bits >>> 23) & 255) - 127;
+    // A carry out of the fraction goes on into the exponent, which is what it should.
+    const size =
+      exponent < -14
+        ? toEven(Math.abs(values[i]) * 2 ** 24)
+        : exponent === 128
+          ? 0x7e00
+          : ((exponent + 14) << 10) + toEven(((bits & 0x7fffff) + 0x800000) / 8192);
+    view.setUint16(2 * i, ((bits >>> 16) & 0x8000) | size, true);
+  }
+  return bytes;
+}
+
+function toEven(value: number): number {
+  const whole = Math.floor(value);
+  const rest = value - whole;
+  return rest > 0.5 || (rest === 0.5 && whole % 2 === 1) ? whole + 1 : whole;
+}
+
 /** IEEE 754 binary16: sign, 5 bits of exponent (bias 15), 10 bits of fraction. */
 function half(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;

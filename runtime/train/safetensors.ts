@@ -6,7 +6,7 @@ import { open } from 'node:fs/promises';
 import type { DType } from '../../compiler/graph/node.js';
 import type { TensorData } from '../execute/tensor.js';
 import { fileReason, writeAtomic } from './files.js';
-import { convert, naturalType } from './safetensors-convert.js';
+import { convert, halves, naturalType } from './safetensors-convert.js';
 import { HeaderProblem, ITEM_BYTES, parseHeader, quote, type StoredType } from './safetensors-header.js';
 
 export type { StoredType } from './safetensors-header.js';
@@ -136,12 +136,20 @@ async function readBytes(path: string): Promise<Uint8Array> {
 /** How a tensor in memory is stored: f32, i32 and u32 as they are, bool one byte each. */
 const STORED: Readonly<Record<DType, StoredType>> = { f32: 'F32', i32: 'I32', u32: 'U32', bool: 'BOOL' };
 
+/** Tensors of f32 that are stored in half precision. Those that hold what it cannot (65,520 and more) are a mistake. */
+export type Halved = (name: string) => boolean;
+
 /**
- * The bytes of a file, as chunks: tensors in the order given (those of one byte an element last, so that words stay aligned),
+ * The bytes of a file, as chunks: tensors in the order given (those of few bytes an element last, so that words stay aligned),
  * metadata in the order given, the header padded with blanks so that the data starts at a multiple of 8. The same input gives the same bytes.
  */
-export function encodeSafetensors(tensors: ReadonlyMap<string, TensorData>, metadata?: ReadonlyMap<string, string>): Uint8Array[] {
-  const order = [...tensors].sort(([, a], [, b]) => Number(a.dtype === 'bool') - Number(b.dtype === 'bool'));
+export function encodeSafetensors(
+  tensors: ReadonlyMap<string, TensorData>,
+  metadata?: ReadonlyMap<string, string>,
+  halved: Halved = () => false,
+): Uint8Array[] {
+  const storedAs = (name: string, { dtype }: TensorData): StoredType => (dtype === 'f32' && halved(name) ? 'F16' : STORED[dtype]);
+  const order = [...tensors].sort((a, b) => ITEM_BYTES[storedAs(...b)] - ITEM_BYTES[storedAs(...a)]);
   const members: string[] = [];
   if (metadata !== undefined && metadata.size > 0) {
     members.push(`"__metadata__":{${[...metadata].map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`);
@@ -149,13 +157,10 @@ export function encodeSafetensors(tensors: ReadonlyMap<string, TensorData>, meta
   const chunks: Uint8Array[] = [];
   let at = 0;
   for (const [name, tensor] of order) {
-    const stored = STORED[tensor.dtype];
+    const stored = storedAs(name, tensor);
     const elements = tensor.shape.reduce((a, b) => a * b, 1);
     if (elements !== tensor.data.length) throw new Error(`tensor ${quote(name)} has shape [${tensor.shape.join(', ')}] but ${tensor.data.length} elements`);
-    const bytes =
-      tensor.dtype === 'bool'
-        ? Uint8Array.from(tensor.data, (v) => (v === 0 ? 0 : 1))
-        : new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength);
+    const bytes = bytesAs(stored, name, tensor);
     const end = at + elements * ITEM_BYTES[stored];
     members.push(`${JSON.stringify(name)}:{"dtype":"${stored}","shape":[${tensor.shape.join(',')}],"data_offsets":[${at},${end}]}`);
     chunks.push(bytes);
@@ -170,10 +175,23 @@ export function encodeSafetensors(tensors: ReadonlyMap<string, TensorData>, meta
   return [head, ...chunks];
 }
 
-/** Writes a file atomically. Throws SafetensorsError where the system refuses. */
-export async function writeSafetensors(path: string, tensors: ReadonlyMap<string, TensorData>, metadata?: ReadonlyMap<string, string>): Promise<void> {
-  const chunks = encodeSafetensors(tensors, metadata);
+function bytesAs(stored: StoredType, name: string, { dtype, data }: TensorData): Uint8Array {
+  if (dtype === 'bool') return Uint8Array.from(data, (v) => (v === 0 ? 0 : 1));
+  if (stored !== 'F16') return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const bytes = halves(data);
+  if (typeof bytes === 'number') throw new Error(`tensor ${quote(name)} holds ${bytes}, which is too large for half precision`);
+  return bytes;
+}
+
+/** Writes a file atomically. Throws SafetensorsError where the system refuses, or a value is too large for half precision. */
+export async function writeSafetensors(
+  path: string,
+  tensors: ReadonlyMap<string, TensorData>,
+  metadata?: ReadonlyMap<string, string>,
+  halved?: Halved,
+): Promise<void> {
   try {
+    const chunks = encodeSafetensors(tensors, metadata, halved);
     await writeAtomic(path, chunks);
   } catch (error) {
     throw new SafetensorsError(path, `it cannot be written: ${fileReason(error)}`);

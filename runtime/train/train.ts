@@ -132,7 +132,7 @@ class Session {
     if (checkpoint !== undefined) {
       this.schedule.restore(checkpoint.counters);
       this.saved = { step: checkpoint.step, path: checkpoint.path };
-    }
+    } else if (prepared.start !== undefined) this.schedule.restore(prepared.start.counters);
     if (past !== undefined && past.device !== opened.device) {
       options.warn?.(`the run was trained on ${past.device} so far, and goes on on ${opened.device}: from here on its bits may differ from an unbroken run`);
     }
@@ -144,7 +144,7 @@ class Session {
       hyper: program.hyper,
       seed: String(seed),
       steps: prepared.steps,
-      step: checkpoint?.step ?? 0,
+      step: checkpoint?.step ?? prepared.start?.step ?? 0,
       status: 'running',
       device: opened.device,
       choice: opened.executor.choice,
@@ -157,6 +157,7 @@ class Session {
       metrics: (prepared.measured && prepared.best === undefined) || undefined,
       best: past?.best,
       init: prepared.initial?.from ?? past?.init,
+      start: prepared.start === undefined ? past?.start : { path: prepared.start.path, step: prepared.start.step },
       stats: prepared.stats,
       feed: prepared.feedPath,
     };
@@ -166,11 +167,16 @@ class Session {
     const { steps } = this.prepared;
     try {
       await this.note('running');
-      const first = this.checkpoint?.step ?? 0;
-      const { initial, data } = this.prepared;
+      const { initial, start, data } = this.prepared;
+      const first = this.checkpoint?.step ?? start?.step ?? 0;
       const init = initial && { taken: initial.taken, weights: initial.weights, fresh: initial.fresh };
-      this.options.started?.({ folder: this.folder, device: this.opened.device, data: data?.describe, init, step: first, steps });
+      this.options.started?.({ folder: this.folder, device: this.opened.device, data: data?.describe, init, from: start?.path, step: first, steps });
       await this.begin();
+      // What it was like before, to be seen beside what comes; and a state to go on from.
+      if (this.checkpoint === undefined && start !== undefined) {
+        await this.save(first);
+        await this.sample(first);
+      }
       const done = await this.loop(first);
       const status = done < steps ? 'stopped' : 'finished';
       await this.save(done);
@@ -200,13 +206,14 @@ class Session {
   /** Fills the variables. */
   private async begin(): Promise<void> {
     const { executor } = this.opened;
-    const { plan, initial, trace } = this.prepared;
+    const { plan, initial, start, trace } = this.prepared;
     if (this.checkpoint !== undefined) {
       executor.write(this.checkpoint.values);
       return;
     }
     await executor.submit([{ entry: plan.init, counter: 0 }]);
-    if (initial !== undefined) executor.write(initial.values);
+    const given = start?.weights ?? initial;
+    if (given !== undefined) executor.write(given.values);
     if (trace?.wants(0)) trace.keep(0, this.prepared.program, await executor.read());
   }
 
