@@ -8,7 +8,7 @@ import { assemble } from './elaborate/assemble.js';
 import { Elaborator } from './elaborate/elaborator.js';
 import { evaluate } from './elaborate/evaluate.js';
 import { type CompiledJudge, compileJudge } from './elaborate/judges.js';
-import { merge } from './elaborate/merge.js';
+import { merge, withoutStart } from './elaborate/merge.js';
 import { loadPrelude } from './elaborate/prelude.js';
 import { assembleRun, type RunOptions } from './elaborate/run.js';
 import { type Items, readItems } from './elaborate/spec.js';
@@ -77,9 +77,10 @@ function compile(
   build: (e: Elaborator, items: Items, identity: { name: string; hash: string }, again: () => { e: Elaborator; items: Items }) => (() => Module) | undefined,
 ): Compiled {
   const diagnostics = new Diagnostics();
-  const { spec, complete } = merge(parse(source, diagnostics), source, diagnostics, options);
+  const { spec: merged, complete } = merge(parse(source, diagnostics), source, diagnostics, options);
   // Without a parent every name of it would be a mistake of its own.
   if (!complete) return { diagnostics: diagnostics.list };
+  const spec = Object.keys(options.set ?? {}).length === 0 ? merged : { ...merged, items: withoutStart(merged.items) };
   const { sources, scope } = loadPrelude();
   const e = new Elaborator(diagnostics, sources, scope);
   const items = readItems(e, spec, settings(e, options.set ?? {}));
@@ -125,9 +126,9 @@ function nameOf(source: Source): string {
   return (source.name.split(/[\\/]/).pop() ?? 'spec').replace(/\.gan$/, '');
 }
 
-/** SHA-256 over the tree and the settings that change what is computed: not places, comments, or how long to train. */
+/** SHA-256 over the tree and the settings that change what is computed: not places, comments, how long to train, or from where. */
 function hashOf(spec: Spec, options: CompileOptions): string {
-  const irrelevant = (key: string, value: unknown): boolean => key === 'span' || key === 'doc' || isSteps(value);
+  const irrelevant = (key: string, value: unknown): boolean => key === 'span' || key === 'doc' || isExtent(value);
   const tree = JSON.stringify(spec, (key, value) => (irrelevant(key, value) ? undefined : value));
   const set = Object.entries(options.set ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   return createHash('sha256')
@@ -136,7 +137,7 @@ function hashOf(spec: Spec, options: CompileOptions): string {
     .digest('hex');
 }
 
-function isSteps(value: unknown): boolean {
+function isExtent(value: unknown): boolean {
   const line = value as Partial<TrainLine> | null;
-  return typeof line === 'object' && line?.kind === 'setting' && line.name?.text === 'steps';
+  return typeof line === 'object' && line?.kind === 'setting' && (line.name?.text === 'steps' || line.name?.text === 'start');
 }

@@ -47,7 +47,7 @@ export function merge(spec: Spec, source: Source, diagnostics: Diagnostics, opti
         ),
       );
   }
-  return { spec: { ...whole, items: overlay(whole.items, [...values, ...chosen.items]) }, complete: missing.length === 0 };
+  return { spec: { ...whole, items: overlay(withoutStart(whole.items), [...values, ...chosen.items]) }, complete: missing.length === 0 };
 }
 
 function withParents(spec: Spec, source: Source, diagnostics: Diagnostics, options: MergeOptions, seen: ReadonlySet<string>, missing: string[]): Spec {
@@ -70,7 +70,7 @@ function withParents(spec: Spec, source: Source, diagnostics: Diagnostics, optio
       missing.push(path);
       continue;
     }
-    items = overlay(items, withParents(parse(parent, diagnostics), parent, diagnostics, options, new Set([...seen, parent.name]), missing).items);
+    items = overlay(items, withoutStart(withParents(parse(parent, diagnostics), parent, diagnostics, options, new Set([...seen, parent.name]), missing).items));
   }
   return {
     ...spec,
@@ -79,6 +79,12 @@ function withParents(spec: Spec, source: Source, diagnostics: Diagnostics, optio
       spec.items.filter((item) => item.kind !== 'extends'),
     ),
   };
+}
+
+/** Weights to start from are those of the spec as it stands: what changes it starts from none of them, or names its own. */
+export function withoutStart(items: readonly Item[]): Item[] {
+  const isStart = (line: TrainLine): boolean => line.kind === 'setting' && line.name.text === 'start';
+  return items.map((item) => (item.kind === 'train' ? { ...item, lines: item.lines.filter((line) => !isStart(line)) } : item));
 }
 
 /** What is replaced as a whole has a key; games and train blocks are merged line by line; the rest is added. */

@@ -35,22 +35,28 @@ export interface Schedule {
   /** In the order in which they come, before the rest of the steps. */
   readonly phases: readonly Phase[];
   readonly updates: readonly UpdateLine[];
+  /** A file of weights to go on from. */
+  readonly start?: string;
 }
 
-const settings = ['batch', 'steps', 'accumulate'];
+const settings = ['batch', 'steps', 'accumulate', 'start'];
 const options = ['times', 'average'];
 
 /** Reads the train block; reports what is missing or unknown. `batch` given here wins over the spec's. */
 export function readSchedule(e: Elaborator, item: TrainItem, batch?: number): Schedule | undefined {
   const values = new Map<string, number>();
+  let start: string | undefined;
   const updates: UpdateLine[] = [];
   const phases: Phase[] = [];
   for (const line of item.lines) {
     if (line.kind === 'setting') {
       const value = evaluate(e, line.value, e.scope);
       if (!settings.includes(line.name.text)) e.fail(line.name.span, messages.unknownSetting(line.name.text, settings));
-      else if (values.has(line.name.text)) e.fail(line.name.span, messages.settingTwice(line.name.text));
-      else {
+      else if (values.has(line.name.text) || (line.name.text === 'start' && start !== undefined)) e.fail(line.name.span, messages.settingTwice(line.name.text));
+      else if (line.name.text === 'start') {
+        if (value.kind === 'string') start = value.text;
+        else if (value.kind !== 'poison') e.fail(line.value.span, messages.startFile(describe(value)));
+      } else {
         const n = sizeOf(e, value, line.value.span);
         if (n !== undefined) values.set(line.name.text, n);
       }
@@ -75,6 +81,7 @@ export function readSchedule(e: Elaborator, item: TrainItem, batch?: number): Sc
     accumulate: values.get('accumulate') ?? 1,
     phases: phases.map((phase) => ({ ...phase, updates: phase.updates.map((line) => averaged(line, updates)) })),
     updates,
+    start,
   };
 }
 

@@ -272,6 +272,7 @@ export class Training {
     return {
       batch: schedule.batch,
       steps: schedule.steps,
+      ...(schedule.start !== undefined && { start: schedule.start }),
       shared: this.once && 'shared',
       ...(this.once && this.options.stats && { sharedStats: 'stats.shared' }),
       init: 'init',

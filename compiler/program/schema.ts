@@ -71,6 +71,7 @@ const updates = list(
 const train = object({
   batch: { type: 'integer', minimum: 1 },
   steps: index,
+  'start?': text,
   'shared?': text,
   'sharedStats?': text,
   updates,

@@ -197,6 +197,8 @@ export interface UpdateEntries {
 export interface TrainPlan {
   readonly batch: number;
   readonly steps: number;
+  /** A file of weights that the training goes on from; its path starts where those of the data do. */
+  readonly start?: string;
   /** Runs first in every step where the game has shared bindings; its counter is the step. */
   readonly shared?: string;
   /** As `UpdateEntries.stats`, of the shared part. */

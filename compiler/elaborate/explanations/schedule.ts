@@ -40,4 +40,10 @@ export const schedule: Readonly<Record<string, Explanation>> = {
     wrong: 'game { G minimizes every(16, E[G(z)^2]) }',
     right: 'game { G minimizes E[G(z)^2] + every(16, E[abs(G(z))]) }',
   },
+  GAN4048: {
+    about:
+      'A training goes on from weights in a file where `start` names one, as text; the path starts from the folder of the spec. `ganc export RUN -o FILE` writes such a file. Without `start`, weights are drawn.',
+    wrong: 'game { G minimizes E[G(z)^2] }\ntrain {\n  batch 64   steps 3000   start 2000\n  G with adam(lr: 2e-4)\n}',
+    right: 'game { G minimizes E[G(z)^2] }\ntrain {\n  batch 64   steps 3000   start "gan.safetensors"\n  G with adam(lr: 2e-4)\n}',
+  },
 };

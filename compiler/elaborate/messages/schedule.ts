@@ -1,4 +1,4 @@
-/** `every`, phases and `accumulate`: GAN403x. */
+/** `every`, phases, `accumulate` and `start`: GAN403x, GAN4048. */
 import type { Problem } from './words.js';
 
 export const everyOutside = (): Problem => ({
@@ -33,6 +33,11 @@ export const accumulateShared = (name: string): Problem => ({
   code: 'GAN4035',
   message: `\`shared ${name}\` is evaluated once a step, and \`accumulate\` wants several batches in a step`,
   help: 'leave one of the two out',
+});
+export const startFile = (what: string): Problem => ({
+  code: 'GAN4048',
+  message: `\`start\` names a file of weights, and this is ${what}`,
+  help: 'as in `start "gan.safetensors"`, which `ganc export RUN -o gan.safetensors` writes; it is looked for beside the spec',
 });
 export const idleUpdates = (player: string): Problem => ({
   code: 'GAN4036',
