@@ -67,25 +67,24 @@ function define(form: string, apply: (e: Elaborator, args: Bound) => Value): Bui
     .filter((p) => p.length > 0);
   const variadic = params.find((p) => p.startsWith('...'));
   const named = params.filter((p) => !p.startsWith('...')).map((p) => p.replace('?', ''));
+  const required = params.filter((p) => !p.endsWith('?') && !p.startsWith('...'));
   const placed = variadic ? named.slice(0, params.indexOf(variadic)) : named;
   return (e, call) => {
     const given = new Map<string, ArgumentValue>();
     const rest: ArgumentValue[] = [];
-    const written = `\`${call.name}(${params.join(', ')})\``;
+    const written = (): string => `\`${call.name}(${params.join(', ')})\``;
     let place = 0;
     for (const argument of call.args) {
       if (argument.value.kind === 'poison') return POISON;
       const name = argument.name ?? placed[place++];
       if (name === undefined) {
-        if (!variadic) return e.fail(argument.span, messages.tooManyArguments(call.name, call.args.length, written));
+        if (!variadic) return e.fail(argument.span, messages.tooManyArguments(call.name, call.args.length, written()));
         rest.push(argument);
       } else if (!named.includes(name)) return e.fail(argument.nameSpan ?? argument.span, messages.unknownArgument(call.name, name, named));
       else if (given.has(name)) return e.fail(argument.span, messages.argumentTwice(call.name, name));
       else given.set(name, argument);
     }
-    for (const param of params) {
-      if (!param.endsWith('?') && !param.startsWith('...') && !given.has(param)) return e.fail(call.span, messages.missingArgument(call.name, param, written));
-    }
+    for (const param of required) if (!given.has(param)) return e.fail(call.span, messages.missingArgument(call.name, param, written()));
     return apply(e, new Bound(call, given, rest));
   };
 }

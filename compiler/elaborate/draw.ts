@@ -14,15 +14,20 @@ export function drawPath(e: Elaborator, name?: string): string {
   return numbered(e.frame.drawUses, base);
 }
 
+/** A net that draws is not the same in every call; what its weights begin with is. */
+function noteDraw(e: Elaborator): void {
+  if (e.initialising === undefined) e.draws++;
+}
+
 /** Uniform numbers in (0, 1) of a node's whole shape: drawn, or fed by the host. */
 export function uniformNode(e: Elaborator, path: string, shape: Shape): Node {
-  e.draws++;
+  noteDraw(e);
   return e.evaluation.fed.has(path) ? e.builder.input(path, shape, 'f32') : e.builder.random(path, shape);
 }
 
 /** Standard normal numbers from uniform ones, by the prelude's `gaussian`. */
 export function gaussianNode(e: Elaborator, path: string, shape: Shape, span: Span): Node | undefined {
-  e.draws++;
+  noteDraw(e);
   if (e.evaluation.fed.has(path)) return e.builder.input(path, shape, 'f32');
   const gaussian = e.scope.find('gaussian');
   if (gaussian?.kind !== 'block') return undefined;
