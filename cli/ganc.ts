@@ -351,7 +351,7 @@ First steps:
     program
       .command('tune')
       .description('measure the variants of every kernel on this device, and keep which is fastest for later runs')
-      .argument('<spec>', 'spec file; - reads stdin')
+      .argument('<spec>', 'spec file or folder of a compiled program; - reads stdin')
       .addOption(set())
       .addOption(variant())
       .option('--seconds <n>', 'begin no kernel after so long, those with most work come first (default: no limit)', seconds)

@@ -1,11 +1,13 @@
-/** Compiled specs, kept in the user's cache: a spec that has not changed since is not compiled again. */
+/** Compiled specs, from a folder or kept in the user's cache: a spec that has not changed since is not compiled again. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { type CompileOptions, compileSpec } from '../compiler/compile.js';
 import { lower } from '../compiler/plan/lower.js';
 import type { Program } from '../compiler/program/types.js';
 import type { Source } from '../grammar/source.js';
 import { KeptFile } from '../runtime/data/kept.js';
+import { UsageError } from './errors.js';
 import { accept, compileOptions, readSource, resolvedText, type SpecOptions } from './source.js';
 import { version } from './version.js';
 
@@ -60,6 +62,24 @@ export async function compiledSpec(
   // Where the cache cannot be written, the next call compiles again, no more.
   if (diagnostics.length === 0) await file.write(Buffer.from(JSON.stringify(kept)), MOST);
   return made;
+}
+
+/** True where a command is given a folder instead of a spec. */
+export function isFolder(path: string): boolean {
+  return path !== '-' && existsSync(path) && statSync(path).isDirectory();
+}
+
+/** The program that `ganc compile` wrote into a folder. Throws UsageError where options would have to compile it again. */
+export async function compiledFolder(path: string, { set, variant }: SpecOptions): Promise<Program> {
+  const { readProgramFolder } = await import('../runtime/train/folder.js');
+  if (!existsSync(join(path, 'program.json'))) readSource(path);
+  if (variant !== undefined || set !== undefined) {
+    throw new UsageError(
+      `${path} is compiled already: --set and --variant cannot change it`,
+      'compile the spec again: ganc compile SPEC --set name=value -o DIR',
+    );
+  }
+  return readProgramFolder(path);
 }
 
 async function read(file: KeptFile): Promise<CompiledSpec | undefined> {

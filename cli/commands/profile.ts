@@ -5,8 +5,8 @@ import { compileSpec } from '../../compiler/compile.js';
 import { lowerTraced } from '../../compiler/plan/lower.js';
 import type { Profile } from '../../runtime/train/profile.js';
 import type { Work } from '../../runtime/train/profile-figures.js';
+import { withTimedDevice } from '../device.js';
 import { UsageError } from '../errors.js';
-import { ProgressLine } from '../progress.js';
 import { accept, compileOptions, readSource, type SpecOptions, STDIN } from '../source.js';
 import { bytes, count, err, out, table } from '../terminal.js';
 
@@ -23,14 +23,8 @@ export async function profile(spec: string, options: ProfileCommandOptions): Pro
   const { module, diagnostics } = compileSpec(source, compileOptions(options));
   const made = accept(module, diagnostics, options);
   const lowered = lowerTraced(made);
-  const { openDevice } = await import('../../runtime/device/open.js');
   const run = await import('../../runtime/train/profile.js');
-  const gpu = await openDevice({ timestamps: true });
-  const line = new ProgressLine();
-  const talk = !options.quiet;
-  try {
-    const device = `${gpu.name} (${gpu.kind})`;
-    if (talk) err(`device      ${device}\n`);
+  await withTimedDevice(options, async ({ gpu, device, line, talk }) => {
     const { profile: result, trace } = await run.profile(made, lowered, {
       gpu,
       seed: options.seed,
@@ -47,10 +41,7 @@ export async function profile(spec: string, options: ProfileCommandOptions): Pro
     if (options.json) out(`${JSON.stringify({ name: made.name, hash: made.hash, device, ...result }, null, 2)}\n`);
     else show(result);
     if (talk && options.traceOut !== undefined) err(`trace       ${options.traceOut}: open it at https://ui.perfetto.dev\n`);
-  } finally {
-    line.end();
-    gpu.close();
-  }
+  });
 }
 
 /** Better known now than after the last step. */

@@ -10,7 +10,7 @@ import type { TrainOptions, TrainResult, TrainStart } from '../../runtime/train/
 import { readSafetensors } from '../../runtime/train/safetensors.js';
 import type { KernelChoice } from '../../runtime/tune/tune.js';
 import { EXIT, FileError, UsageError } from '../errors.js';
-import { compiledSpec } from '../programs.js';
+import { compiledFolder, compiledSpec, isFolder } from '../programs.js';
 import { Estimate, estimateText, figuresText, number, ProgressLine } from '../progress.js';
 import { stopOnSignals } from '../signals.js';
 import { compileOptions, readSource, type SpecOptions, STDIN } from '../source.js';
@@ -106,17 +106,7 @@ interface Made {
 }
 
 async function programOf(path: string, options: TrainCommandOptions): Promise<Made> {
-  if (path !== '-' && existsSync(path) && statSync(path).isDirectory()) {
-    const { readProgramFolder } = await import('../../runtime/train/folder.js');
-    if (!existsSync(join(path, 'program.json'))) readSource(path);
-    if (options.variant !== undefined || options.set !== undefined) {
-      throw new UsageError(
-        `${path} is compiled already: --set and --variant cannot change it`,
-        'compile the spec again: ganc compile SPEC --set name=value -o DIR',
-      );
-    }
-    return { program: await readProgramFolder(path), base: '.' };
-  }
+  if (isFolder(path)) return { program: await compiledFolder(path, options), base: '.' };
   const source = readSource(path);
   const fed = options.feed === undefined ? undefined : new Set((await readSafetensors(options.feed)).keys());
   const made = await compiledSpec(source, options, { fed, trace: options.trace !== undefined, stats: options.stats !== undefined, noisesGiven: true });

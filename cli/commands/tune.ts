@@ -1,7 +1,7 @@
-/** `ganc tune SPEC`: the candidates of every kernel timed on this device, at the sizes of the spec; which is fastest is kept for later runs. */
+/** `ganc tune SPEC|DIR`: the candidates of every kernel timed on this device, at the sizes of the spec; which is fastest is kept for later runs. */
 import type { TunedKernel } from '../../runtime/tune/tune.js';
-import { compiledSpec } from '../programs.js';
-import { ProgressLine } from '../progress.js';
+import { withTimedDevice } from '../device.js';
+import { compiledFolder, compiledSpec, isFolder } from '../programs.js';
 import { readSource, type SpecOptions } from '../source.js';
 import { count, err, out, table } from '../terminal.js';
 
@@ -11,16 +11,10 @@ export interface TuneCommandOptions extends SpecOptions {
 }
 
 export async function tune(spec: string, options: TuneCommandOptions): Promise<void> {
-  const { program } = await compiledSpec(readSource(spec), options, { noisesGiven: true });
-  const { openDevice } = await import('../../runtime/device/open.js');
+  const program = isFolder(spec) ? await compiledFolder(spec, options) : (await compiledSpec(readSource(spec), options, { noisesGiven: true })).program;
   const run = await import('../../runtime/tune/tune.js');
   const { keep } = await import('../../runtime/tune/kept.js');
-  const gpu = await openDevice({ timestamps: true });
-  const line = new ProgressLine();
-  const talk = !options.quiet;
-  try {
-    const device = `${gpu.name} (${gpu.kind})`;
-    if (talk) err(`device      ${device}\n`);
+  await withTimedDevice(options, async ({ gpu, device, line, talk }) => {
     const { times, kernels } = await run.tune(gpu, program, {
       seconds: options.seconds,
       progress: (done, total, kernel) => talk && line.passing(`measuring kernels ${done}/${total} ${kernel}`),
@@ -32,10 +26,7 @@ export async function tune(spec: string, options: TuneCommandOptions): Promise<v
     if (options.json) out(`${JSON.stringify({ name: program.name, hash: program.hash, device, kept: kept ?? null, left, kernels: found }, null, 2)}\n`);
     else show(found, left);
     if (talk) err(kept === undefined ? 'nothing is kept: GANC_TUNE=off\n' : `kept in ${kept}\n`);
-  } finally {
-    line.end();
-    gpu.close();
-  }
+  });
 }
 
 function show(kernels: readonly TunedKernel[], left: number): void {

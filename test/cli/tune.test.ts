@@ -1,5 +1,5 @@
 /** `ganc tune` from the command line, and what later commands make of what it kept. The logic: test/tune/tune.test.ts. */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -95,6 +95,23 @@ test('--json; within a time; nothing kept where it is off', async () => {
   expect(found.kernels.length).toBeLessThanOrEqual(1);
   expect(found.left).toBeGreaterThan(5);
   expect(stderr).toMatch(/nothing is kept: GANC_TUNE=off\n$/);
+});
+
+test('a compiled program is measured as its spec would be: runs of the spec take what was found', async () => {
+  expect((await ganc(['compile', 'small.gan', '-o', 'built'], { cwd, env })).code).toBe(0);
+  const own = { ...env, XDG_CACHE_HOME: join(cwd, 'cache-of-folder') };
+  const { code, stdout } = await ganc(['tune', 'built', '--json'], { cwd, env: own });
+  expect(code).toBe(0);
+  const found: { left: number; kernels: { kernel: string; chosen: string }[] } = JSON.parse(stdout);
+  expect(found.left).toBe(0);
+  expect(found.kernels.length).toBeGreaterThan(5);
+  expect((await ganc(['train', 'small.gan', '--out', 'as-found', '--steps', '1'], { cwd, env: own })).code).toBe(0);
+  expect(choice('as-found')).toMatchObject(Object.fromEntries(found.kernels.map(({ kernel, chosen }) => [kernel, chosen])));
+
+  const refused = await ganc(['tune', 'built', '--variant', 'large'], { cwd, env: own });
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/built is compiled already: --set and --variant cannot change it/) });
+  mkdirSync(join(cwd, 'empty'));
+  expect(await ganc(['tune', 'empty'], { cwd, env })).toMatchObject({ code: 1, stderr: expect.stringMatching(/empty is a folder, not a spec/) });
 });
 
 test('what cannot be asked for', async () => {
