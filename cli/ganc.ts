@@ -221,7 +221,7 @@ First steps:
       .option('--audio <file>', 'a sound, as WAV (repeatable)', collected)
       .option('--class <class>', 'a class, by name or number (repeatable)', collected)
       .option('--in <input>', 'FIELD=VALUE for any field; or a safetensors file with fields by name (repeatable)', collected)
-      .option('--count <n>', 'how many in all (default: 64; of clips 16, with --text and its like 8)', whole('--count', 1))
+      .option('--count <n>', 'how many in all (default: 64; of tables 8; of clips 16, with --text and its like 8)', whole('--count', 1))
       .option('--seed <n>', "seed of the noise (default: the run's)", seed)
       .option('--truncation <factor>', 'scale normal noises: below 1 samples are more alike and more typical', factor)
       .option('--interpolate <n>', 'n samples on the way from one noise to another, in place of --count', whole('--interpolate', 2))

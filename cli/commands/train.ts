@@ -261,6 +261,7 @@ function summary(result: TrainResult, first: number): void {
   }
   err(`${count(result.step - first)} steps in ${duration(result.seconds)}\n`);
   if (result.figures) err(`${figuresText(result.figures)}\n`);
+  err(`page        ${join(result.folder, 'index.html')}\n`);
   for (const file of result.samples) err(`samples     ${file}\n`);
   if (result.samples.length > 0) err(`more        ganc sample ${result.folder}\n`);
 }

@@ -1,4 +1,5 @@
 /** Curves of a training as SVG text: losses and reports against the step. */
+import { escapeText } from './escape.js';
 import { ticks, tickText } from './ticks.js';
 
 export interface Curve {
@@ -106,8 +107,4 @@ function spread([low, high]: [number, number]): [number, number] {
 
 function round(value: number): number {
   return Math.round(value * 100) / 100;
-}
-
-function escapeText(text: string): string {
-  return text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c] as string);
 }

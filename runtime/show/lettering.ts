@@ -1,4 +1,5 @@
 /** Text in pictures, in a font of the machine. */
+import { escapeText } from './escape.js';
 import { Image } from './image.js';
 
 /** Pixels from one line to the next, and of the letters. */
@@ -46,8 +47,4 @@ export function wrapped(lines: readonly string[], width: number): string[] {
     }
     return [...broken, now];
   });
-}
-
-function escapeText(text: string): string {
-  return text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c] as string);
 }

@@ -1,4 +1,4 @@
-/** A run's folder: `run.json`, the spec, the compiled program, `data.json`, `metrics.jsonl`, `checkpoints/`, `samples/`. What is in it is enough to go on and to sample. */
+/** A run's folder: `run.json`, the spec, the compiled program, `data.json`, `metrics.jsonl`, `checkpoints/`, `samples/`, `index.html`. What is in it is enough to go on and to sample. */
 import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { fromFiles, ProgramError, toFiles } from '../../compiler/program/serialise.js';
@@ -61,6 +61,9 @@ export function runPaths(folder: string) {
     losses: join(folder, 'losses.svg'),
     checkpoints: join(folder, 'checkpoints'),
     samples: join(folder, 'samples'),
+    /** Samples each by itself, for the page. */
+    shown: join(folder, 'samples', 'shown'),
+    page: join(folder, 'index.html'),
   };
 }
 

@@ -53,6 +53,16 @@ export async function readMetrics(path: string): Promise<StepMetrics[]> {
   });
 }
 
+/** What was measured at checkpoints. */
+export async function readFigures(path: string): Promise<{ step: number; metrics: Record<string, number | number[] | string> }[]> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  return text.split('\n').flatMap((line) => {
+    // Most lines are steps.
+    const record = line.includes('"metrics"') ? (parseLine(line) as { step: number; metrics?: Record<string, number> } | undefined) : undefined;
+    return record?.metrics === undefined ? [] : [{ step: record.step, metrics: record.metrics }];
+  });
+}
+
 /** Removes the lines of steps after `step`, and broken ones. */
 export async function cutMetrics(path: string, step: number): Promise<void> {
   const text = await readFile(path, 'utf8').catch(() => '');

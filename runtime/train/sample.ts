@@ -16,13 +16,13 @@ import { nearestRows } from './nearest.js';
 import { type NoiseAt, noiseInputs } from './noises.js';
 import { RowFeeder, usedFields } from './rows.js';
 import { collectSamples, findSample } from './samples.js';
-import { type About, isClip } from './write-samples.js';
+import { type About, isClip, isTable } from './write-samples.js';
 
 export interface SampleOptions {
   readonly open: OpenExecutor;
   /** Which `sample` line; default the first. */
   readonly name?: string;
-  /** Default: as many as the entry computes in one call; of clips 16, under conditions 8 or one for each. */
+  /** Default: as many as the entry computes in one call; of tables 8, of clips 16, under conditions 8 or one for each. */
   readonly count?: number;
   /** Of the draws; default the run's own. */
   readonly seed?: bigint;
@@ -57,6 +57,8 @@ export interface Sampled {
 
 /** Of clips, unless told. */
 export const CLIPS = 16;
+/** Of tables, which are read rather than seen. */
+export const TABLES = 8;
 const CLIPS_UNDER_CONDITIONS = 8;
 
 /** Runs a sample entry with a run's weights. Throws RunError, SafetensorsError, DataError or GpuError. */
@@ -134,7 +136,13 @@ function layoutOf(program: Program, plan: SamplePlan, given: Given | undefined, 
   }
   const conditions = given === undefined || given.many ? undefined : (own as number);
   const clips = plan.outputs.some(isClip);
-  const usual = !clips ? plan.count : conditions === undefined ? CLIPS : Math.ceil(CLIPS_UNDER_CONDITIONS / conditions) * conditions;
+  const usual = plan.outputs.every(isTable)
+    ? TABLES
+    : !clips
+      ? plan.count
+      : conditions === undefined
+        ? CLIPS
+        : Math.ceil(CLIPS_UNDER_CONDITIONS / conditions) * conditions;
   const wanted = count ?? Math.max(usual, conditions ?? 1);
   if (!Number.isSafeInteger(wanted) || wanted < 1) throw new RunError(`cannot make ${wanted} samples`, 'their number is a whole one from 1');
   if (conditions === undefined) return { count: wanted, noiseOf: (k) => k };

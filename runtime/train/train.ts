@@ -17,14 +17,16 @@ import { lockFolder } from './lock.js';
 import { measure } from './measure.js';
 import { cutMetrics, MetricsLog, readMetrics, type StepMetrics } from './metrics.js';
 import type { TrainOptions, TrainResult } from './options.js';
+import { writePage } from './page.js';
 import { type Prepared, prepare } from './prepare.js';
 import { RowFeeder } from './rows.js';
-import { CLIPS } from './sample.js';
+import { CLIPS, TABLES } from './sample.js';
 import { collectSamples } from './samples.js';
 import { type PlannedCall, Schedule } from './schedule.js';
+import { writeShown } from './shown.js';
 import { Statistics } from './statistics.js';
 import { findNonfinite, Pace, readStep } from './watch.js';
-import { isClip, writeSamples } from './write-samples.js';
+import { isClip, isTable, writeBeside, writeSamples } from './write-samples.js';
 
 export type { Progress, TrainOptions, TrainResult, TrainStart } from './options.js';
 
@@ -114,6 +116,8 @@ class Session {
   private record: RunRecord;
   private saved: { step: number; path: string } | undefined;
   private numbers: Pick<StepMetrics, 'losses'> & { reports: Record<string, number> } = { losses: {}, reports: {} };
+  /** Of a training that goes on from given weights: its samples before it began, by sample line. */
+  private readonly before = new Map<string, ReadonlyMap<string, TensorData>>();
   private samples: { files: string[]; figures?: ModeStatistics; step: number } = { files: [], step: -1 };
 
   constructor(
@@ -186,6 +190,7 @@ class Session {
       }
       await this.plot();
       await this.note(status);
+      await this.page();
       const { losses, reports } = this.numbers;
       const { files, figures } = this.samples;
       return { folder: this.folder, status, step: done, steps, losses, reports, checkpoint: this.saved?.path, samples: files, figures, seconds: this.seconds };
@@ -195,6 +200,7 @@ class Session {
       await this.metrics.flush().catch(() => undefined);
       await this.statistics?.flush().catch(() => undefined);
       await this.note(error instanceof DivergedError ? 'diverged' : 'failed', error instanceof Error ? error.message : String(error)).catch(() => undefined);
+      await this.page();
       throw error;
     }
   }
@@ -314,16 +320,36 @@ class Session {
     let figures: ModeStatistics | undefined;
     for (const plan of program.samples) {
       const points = plan.outputs.every((output) => output.shape.length === 1 && output.shape[0] === 2);
-      const count = points ? POINTS : plan.outputs.some(isClip) ? CLIPS : PICTURES;
+      const count = points ? POINTS : plan.outputs.every(isTable) ? TABLES : plan.outputs.some(isClip) ? CLIPS : PICTURES;
       const tensors = await collectSamples(this.opened.executor, program, plan, count, data, this.feeder, { noises: { seed } });
       const path = join(this.paths.samples, `${plan.name}-${String(step).padStart(8, '0')}`);
-      const written = await writeSamples(path, plan, tensors, aboutSamples(program, plan, { data, manifest: data?.manifest }));
+      const about = aboutSamples(program, plan, { data, manifest: data?.manifest });
+      const written = await writeSamples(path, plan, tensors, about);
+      await writeShown(this.paths.shown, plan, step, tensors, about);
+      const first = this.prepared.start?.step;
+      if (step === first) this.before.set(plan.name, tensors);
+      const before = this.before.get(plan.name);
+      if (before !== undefined && first !== undefined && step === this.prepared.steps) {
+        const note = `left: after ${first} steps, right: after ${step}`;
+        files.push(...(await writeBeside(join(this.paths.samples, `${plan.name}-before-after`), plan, [before, tensors], about, note)));
+      }
       files.push(...written.files);
       figures ??= written.figures;
     }
     if (figures !== undefined) this.metrics.add({ step, figures: { modes: figures.found, of: figures.modes, near: figures.near, samples: figures.samples } });
     this.samples = { files, figures, step };
     if (files.length > 0) this.options.sampled?.(files, figures, step);
+    await this.page();
+  }
+
+  /** `index.html`. A training does not end for want of it. */
+  private async page(): Promise<void> {
+    try {
+      await this.metrics.flush();
+      await writePage(this.folder, this.record, this.prepared.program);
+    } catch (error) {
+      this.options.warn?.(`the page of the run could not be written: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 
   /** `losses.svg`, of the whole run. */

@@ -9,7 +9,7 @@ import type { TensorData } from '../execute/tensor.js';
 import { ANIMATIONS, encodeAnimation } from '../show/animation.js';
 import { drawCells } from '../show/cells.js';
 import { clipGrid, type ShownClip } from '../show/clips.js';
-import { type Image, writePng } from '../show/image.js';
+import { encodePng, type Image, writePng } from '../show/image.js';
 import { picture } from '../show/picture.js';
 import { layoutOf, type Part } from '../show/strip.js';
 import { drawTables } from '../show/table.js';
@@ -42,6 +42,8 @@ export interface About {
   readonly linesOf?: (k: number) => readonly string[];
   /** The words of sample k's caption, one for each place; '' at padding. */
   readonly wordsOf?: (k: number) => readonly string[];
+  /** Frames of the data's clips: a table with a row for each is about frames. */
+  readonly frames?: number;
   /** Sample k was made under condition k % conditions, which is shown once for all of its samples. Absent: each has its own. */
   readonly conditions?: number;
   /** The sound that sample k was given, as samples and as rows. */
@@ -62,11 +64,14 @@ export interface Written {
 type Output = SamplePlan['outputs'][number];
 
 export const SAMPLE_ENDINGS: readonly string[] = ['.png', ...ANIMATIONS, '.wav', '.safetensors'];
-const RATE = 8;
+/** Frames a second of clips whose own rate is unknown. */
+export const RATE = 8;
 /** Clips in a grid; strips below each other, and those beside a grid that was not asked for by name. */
 const MOST_CLIPS = 256;
 const MOST_STRIPS = 64;
 const FEW_STRIPS = 8;
+/** Pairs of samples before and after. */
+const BESIDE = 8;
 /** Seconds of silence between sounds. */
 export const PAUSE = 0.5;
 
@@ -108,12 +113,12 @@ function fits(output: Output, ending: string): boolean {
   return isClip(output) || (ending === '.png' && (isPicture(output) || isTable(output)));
 }
 
-function isPicture({ type, shape }: Output): boolean {
+export function isPicture({ type, shape }: Output): boolean {
   return (shape.length === 3 && (shape[0] === 1 || shape[0] === 3) && (type === 'image' || type === undefined)) || (shape.length === 1 && shape[0] === 2);
 }
 
 /** Rows of numbers, few enough to be read. */
-function isTable({ type, shape }: Output): boolean {
+export function isTable({ type, shape }: Output): boolean {
   return shape.length === 2 && type === undefined && shape[0] <= 64 && shape[1] <= 32;
 }
 
@@ -151,7 +156,7 @@ async function writeTables(
   own: string,
   { shape: [rows, columns] }: Output,
   { data, shape }: TensorData,
-  { linesOf = () => [], wordsOf }: About,
+  { linesOf = () => [], wordsOf, frames }: About,
 ): Promise<string> {
   if (shape[0] > MOST_STRIPS) throw tooMany(shape[0], MOST_STRIPS, 'tables');
   const tables = Array.from({ length: shape[0] }, (_, k) => {
@@ -161,6 +166,7 @@ async function writeTables(
       rows,
       columns,
       names: words?.length === columns ? words : undefined,
+      row: rows === frames ? 'frame' : undefined,
       lines: linesOf(k),
     };
   });
@@ -181,6 +187,31 @@ async function writeClips(own: string, ending: string, output: Output, tensor: T
     if (ending === '.png' && count > MOST_STRIPS) throw tooMany(count, MOST_STRIPS);
     await writePng(`${own}.png`, await strips(output, tensor, about, ending === '' ? Math.min(count, FEW_STRIPS) : count));
     files.push(`${own}.png`);
+  }
+  return files;
+}
+
+/** The first few samples of `before` and of `after`, which were made alike, beside each other over what is said of them: of clips a `.gif`, of pictures a `.png`. */
+export async function writeBeside(
+  path: string,
+  plan: SamplePlan,
+  [before, after]: readonly [ReadonlyMap<string, TensorData>, ReadonlyMap<string, TensorData>],
+  { linesOf = () => [], framesPerSecond }: About,
+  note: string,
+): Promise<string[]> {
+  const files: string[] = [];
+  for (const output of plan.outputs) {
+    const clip = isClip(output);
+    if (!clip && !(output.shape.length === 3 && isPicture(output))) continue;
+    const [left, right] = [before, after].map((samples) => samples.get(output.name) as TensorData);
+    const clips = Array.from({ length: Math.min(BESIDE, left.shape[0]) }, (_, k): ShownClip => {
+      return { values: levelsOf(left, k, output.range), beside: levelsOf(right, k, output.range), lines: linesOf(k) };
+    });
+    const shape = clip ? output.shape : [output.shape[0], 1, ...output.shape.slice(1)];
+    const images = await clipGrid(clips, shape, [[note]]);
+    const file = `${path}${plan.outputs.length === 1 ? '' : `-${output.name}`}${clip ? '.gif' : '.png'}`;
+    await writeAtomic(file, clip ? await encodeAnimation('.gif', images, framesPerSecond ?? RATE) : encodePng(images[0]));
+    files.push(file);
   }
   return files;
 }

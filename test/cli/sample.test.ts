@@ -97,6 +97,7 @@ test('during training: a grid that plays and strips, with captions, of the same 
       'heard-00000002-sound.safetensors',
       'looks-00000002.png',
       'picture-00000002.png',
+      'shown',
     ], // prettier-ignore
   );
   // The same draws and rows as `ganc sample` has without anything given.

@@ -85,7 +85,7 @@ describe('a run', () => {
     expect(log.fields).toEqual([{ name: 'x', count: 20 }]);
     expect([result.status, result.step, log.closed]).toEqual(['finished', 3, 1]);
     expect(log.requests[0]).toEqual({ seed: 0n, choice: undefined, entries: ['init', 'update.D', 'update.G', 'sample.point'], fields: [160] });
-    expect((await readdir(folder)).sort()).toEqual(['checkpoints', 'losses.svg', 'metrics.jsonl', 'program', 'run.json', 'samples']);
+    expect((await readdir(folder)).sort()).toEqual(['checkpoints', 'index.html', 'losses.svg', 'metrics.jsonl', 'program', 'run.json', 'samples']);
     expect(await readdir(join(folder, 'samples'))).toEqual(['point-00000003.png']);
     expect((await readMetrics(join(folder, 'metrics.jsonl'))).map((m) => [m.step, Object.keys(m.losses), m.parts, m.reports])).toEqual(
       [1, 2, 3].map((step) => [step, ['D', 'G'], { 'D.real': 1, 'G.real': 1 }, { spread: step - 1 }]),
