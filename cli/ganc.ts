@@ -148,6 +148,8 @@ First steps:
       .addOption(variant())
       .option('--seed <n>', 'seed of made-up data (default: 0)', seed)
       .option('--count <n>', 'rows on the sheet (default: 8 clips, 60 pictures, 4,000 points)', whole('--count', 1))
+      .option('--text <words>', 'write only rows whose caption has these words')
+      .option('--each', 'write the sound of each row to a file of its own: sounds-1.wav, sounds-2.wav, ...')
       .option('-o, --out <file>', 'write a sheet of rows with what is said of them (.png), or their sounds (.wav)')
       .option('--json', 'as JSON')
       .addOption(quiet())
@@ -155,6 +157,7 @@ First steps:
     'data gan.gan',
     'data clips.gan -o sheet.png',
     'data clips.gan -o sounds.wav --count 4',
+    'data clips.gan --text "the digit 7 is moving up and down ." --count 2 --each -o sound.wav',
   );
 
   examples(

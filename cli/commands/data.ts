@@ -6,8 +6,8 @@ import { compileSpec } from '../../compiler/compile.js';
 import type { DataRequest } from '../../compiler/program/types.js';
 import { type DataSet, loadData } from '../../runtime/data/index.js';
 import { type DataReport, type FieldReport, reportData } from '../../runtime/data/report.js';
-import { encodeWav, joinedSounds } from '../../runtime/data/wav.js';
-import { dataSheet, sheetRows, sheetSize } from '../../runtime/show/sheet.js';
+import { encodeWav, joinedSounds, type Sound } from '../../runtime/data/wav.js';
+import { dataSheet, rowsSaying, type SheetRow, saidOf, sheetRows, sheetSize } from '../../runtime/show/sheet.js';
 import { writeAtomic } from '../../runtime/train/files.js';
 import { readProgramFolder, readRecord, readRunManifest, runPaths } from '../../runtime/train/folder.js';
 import { PAUSE } from '../../runtime/train/write-samples.js';
@@ -19,6 +19,10 @@ import { bytes, count, err, out, table, wrap } from '../terminal.js';
 export interface DataCommandOptions extends SpecOptions {
   readonly seed?: bigint;
   readonly count?: number;
+  /** Only rows whose caption has these words. */
+  readonly text?: string;
+  /** A file for each row. */
+  readonly each?: boolean;
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -30,6 +34,9 @@ export async function data(spec: string, options: DataCommandOptions): Promise<v
   const ending = options.out === undefined ? undefined : extname(options.out).toLowerCase();
   if (ending !== undefined && ending !== '.png' && ending !== '.wav')
     throw new UsageError(`a sheet is not written as ${ending || 'a file without an ending'}`, 'give -o a name that ends in .png, or in .wav for the sounds');
+  if (options.each && ending !== '.wav')
+    throw new UsageError('--each writes the sounds of rows, each to a file of its own', 'give -o a name that ends in .wav');
+  if (options.text !== undefined && ending === undefined) throw new UsageError('--text chooses rows to be written', 'give -o sheet.png or -o sounds.wav');
   const { request, load } = await wanted(spec, options);
   const line = new ProgressLine();
   const set = await load({
@@ -46,11 +53,16 @@ export async function data(spec: string, options: DataCommandOptions): Promise<v
   if (options.out === undefined) return;
   await mkdir(dirname(options.out), { recursive: true });
   const rows = options.count ?? sheetSize(request);
-  if (ending === '.wav') await writeAtomic(options.out, soundsOf(spec, request, set, rows ?? 8));
-  else if (rows === undefined)
+  const chosen = options.text === undefined ? undefined : saying(options.text, request, set, rows ?? 8);
+  const files = [options.out];
+  if (ending === '.wav') {
+    const sounds = soundsOf(spec, request, set, chosen ?? sheetRows(set, rows ?? 8));
+    if (options.each) files.splice(0, 1, ...sounds.map((_, i) => `${options.out?.slice(0, -ending.length)}-${i + 1}${ending}`));
+    for (const [i, file] of files.entries()) await writeAtomic(file, encodeWav(options.each ? sounds[i] : joinedSounds(sounds, PAUSE)));
+  } else if (rows === undefined)
     throw new UsageError(`there is nothing to draw of ${spec}`, 'a sheet is of fields of type image, video, audio, or vector[2]; leave out -o');
-  else await writeAtomic(options.out, await dataSheet(request, set, rows));
-  (options.json ? err : out)(`${options.out}\n`);
+  else await writeAtomic(options.out, await dataSheet(request, set, rows, chosen));
+  for (const file of files) (options.json ? err : out)(`${file}\n`);
 }
 
 type Load = (told: { progress: (text: string) => void; warn: (text: string) => void }) => Promise<DataSet>;
@@ -77,16 +89,22 @@ function requestOf(request: DataRequest | undefined, spec: string): DataRequest 
   return request;
 }
 
-/** The sounds of the rows of a sheet, one after another. */
-function soundsOf(spec: string, request: DataRequest, set: DataSet, most: number): Uint8Array {
+function saying(text: string, request: DataRequest, set: DataSet, most: number): SheetRow[] {
+  const rows = rowsSaying(text, request.fields, set, most);
+  if (rows.length > 0) return rows;
+  const [example] = saidOf(
+    request.fields.filter(({ type }) => type === 'tokens'),
+    set,
+    0,
+  );
+  throw new UsageError(`no caption has the words: ${text}`, example === undefined ? `${request.source} has no captions here` : `one reads: ${example}`);
+}
+
+/** The sounds of rows. */
+function soundsOf(spec: string, request: DataRequest, set: DataSet, rows: readonly SheetRow[]): Sound[] {
   const { soundOf } = set;
   if (soundOf === undefined) throw new UsageError(`there is nothing to hear of ${spec}`, `${request.source} has no sounds here; -o sheet.png draws a picture`);
-  return encodeWav(
-    joinedSounds(
-      sheetRows(set, most).map(({ row }) => soundOf(row)),
-      PAUSE,
-    ),
-  );
+  return rows.map(({ row }) => soundOf(row));
 }
 
 function show({ source, rows, notes, fields }: DataReport, set: DataSet): void {

@@ -3,6 +3,7 @@ import type { DataRequest, FieldRequest } from '../../compiler/program/types.js'
 import type { DataSet } from '../data/index.js';
 import { factsOf, vocabularyOf } from '../data/manifest.js';
 import { numbersOf } from '../data/report.js';
+import { wordsOf } from '../data/text.js';
 import { drawCells } from './cells.js';
 import { encodePng } from './image.js';
 import { scatter } from './scatter.js';
@@ -23,6 +24,15 @@ export function sheetRows({ count, heldOut, unseen = 0 }: Pick<DataSet, 'count' 
   ];
 }
 
+/** The first rows whose caption has these words one after another, the training rows first. */
+export function rowsSaying(text: string, fields: readonly FieldRequest[], data: DataSet, most: number): SheetRow[] {
+  const captions = fields.filter(({ type }) => type === 'tokens');
+  const wanted = ` ${wordsOf(text).join(' ')} `;
+  return sheetRows(data, 4 * (data.count + data.heldOut + (data.unseen ?? 0)))
+    .filter(({ row }) => saidOf(captions, data, row).some((caption) => ` ${wordsOf(caption).join(' ')} `.includes(wanted)))
+    .slice(0, most);
+}
+
 /** How many rows a sheet of this data shows unless told; undefined where there is nothing to show. */
 export function sheetSize({ fields }: DataRequest): number | undefined {
   const has = (type: string) => fields.some((field) => field.type === type);
@@ -31,12 +41,12 @@ export function sheetSize({ fields }: DataRequest): number | undefined {
   return fields.some(isPoint) ? POINTS : undefined;
 }
 
-/** The sheet's PNG. Its text is drawn by sharp in a font of the machine. */
-export async function dataSheet(request: DataRequest, data: DataSet, most: number): Promise<Buffer> {
+/** The sheet's PNG, of these rows or of so many. Its text is drawn by sharp in a font of the machine. */
+export async function dataSheet(request: DataRequest, data: DataSet, most: number, rows: readonly SheetRow[] = sheetRows(data, most)): Promise<Buffer> {
   const shown = request.fields.filter(({ type }) => type === 'video' || type === 'image' || type === 'audio');
   const points = request.fields.find(isPoint);
   if (shown.length === 0 && points) return encodePng(scatter(numbersOf(points, data, 0, Math.min(data.count, most)), undefined, { most }));
-  const cells = sheetRows(data, most).map(({ row, part }) => ({
+  const cells = rows.map(({ row, part }) => ({
     parts: shown.map((field) => numbersOf(field, data, row, row + 1)),
     lines: saidOf(request.fields, data, row, part === 'training' ? [] : [part]),
   }));

@@ -152,3 +152,21 @@ test('two steps of a captioned GAN with sound; resuming and samples go by data.j
   expect(damaged.code).toBe(1);
   expect(damaged.stderr).toContain('whole/data.json cannot be used');
 });
+
+test('rows by their caption: a sheet of them, or the sound of each in a file of its own', async () => {
+  const told = ['data', 'clips.gan', '-q', '--text', 'Up and DOWN', '--count', '3'];
+  const { code, stdout } = await ganc([...told, '--each', '-o', 'ups.wav'], { cwd });
+  expect({ code, files: stdout.trim().split('\n').slice(-3) }).toEqual({ code: 0, files: ['ups-1.wav', 'ups-2.wav', 'ups-3.wav'] });
+  for (const k of [1, 2, 3]) {
+    const { rate, samples } = await readWav(join(cwd, `ups-${k}.wav`));
+    expect(samples).toHaveLength(0.75 * rate);
+    // What moves up and down bounces from the bottom, 300 Hz, and from the top, 4,000 Hz, and not from the sides.
+    const loud = (pitch: number) =>
+      Math.hypot(...[Math.cos, Math.sin].map((wave) => samples.reduce((sum, v, i) => sum + v * wave((2 * Math.PI * pitch * i) / rate), 0)));
+    expect(Math.max(loud(300), loud(4000))).toBeGreaterThan(20 * Math.max(loud(800), loud(1800)));
+  }
+  expect((await ganc([...told, '-o', 'ups.png'], { cwd })).code).toBe(0);
+  const none = await ganc(['data', 'clips.gan', '-q', '--text', 'side to side', '-o', 'none.png'], { cwd });
+  expect(none).toMatchObject({ code: 2, stderr: expect.stringMatching(/no caption has the words: side to side\n.*one reads: the digit \d/) });
+  for (const args of [['--each'], ['--each', '-o', 'x.png'], ['--text', 'up']]) expect((await ganc(['data', 'clips.gan', ...args], { cwd })).code).toBe(2);
+});
