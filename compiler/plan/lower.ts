@@ -1,5 +1,5 @@
 /**
- * From graph functions to a program: for each function prune, masks, transpose, split, narrow, fuse, kernels, memory, commands. The same module gives the same program.
+ * From graph functions to a program: for each function prune, masks, moments, transpose, split, narrow, fuse, kernels, memory, commands. The same module gives the same program.
  */
 import { createHash } from 'node:crypto';
 import type { Module } from '../graph/module.js';
@@ -9,6 +9,7 @@ import type { GeneratedKernel } from '../kernels/kernel.js';
 import { type Command, PROGRAM_FORMAT, type Program, type ProgramKernel } from '../program/types.js';
 import { fuse } from '../rewrite/fuse.js';
 import { masks } from '../rewrite/masks.js';
+import { moments } from '../rewrite/moments.js';
 import { narrow } from '../rewrite/narrow.js';
 import { prune } from '../rewrite/prune.js';
 import { split } from '../rewrite/split.js';
@@ -97,7 +98,7 @@ export function lowerTraced(module: Module): Lowered {
     kernel: (generated) => kernels.add(generated),
     parameters: (words) => ({ buffer: parametersBuffer, ...parameters.add(words) }),
   };
-  const functions = module.functions.map((given) => narrow(split(transpose(masks(prune(given))))));
+  const functions = module.functions.map((given) => narrow(split(transpose(moments(masks(prune(given)))))));
   const planned = functions.map((fn): PlannedEntry => {
     verify(fn);
     const fused = fuse(fn, module.variables);

@@ -168,7 +168,7 @@ class Fusion {
     }
   }
 
-  /** What a reduction reads, through a few elementwise units. */
+  /** What a reduction reads, through a few elementwise units and reductions: the parts of two sums come from one kernel, and so may their sums. */
   private sources(unit: number): Set<string> {
     const found = new Set<string>();
     const visit = (at: number, depth: number): void => {
@@ -176,7 +176,7 @@ class Fusion {
       for (const { unit: dependency } of this.graph.dependencies[at]) {
         if (size(this.units[dependency].shape) <= 1) continue;
         found.add(`unit ${dependency}`);
-        if (depth < SHARING_DEPTH && kindOf(this.units[dependency]) === 'elementwise') visit(dependency, depth + 1);
+        if (depth < SHARING_DEPTH && !['contraction', 'pack'].includes(kindOf(this.units[dependency]))) visit(dependency, depth + 1);
       }
     };
     visit(unit, 0);
