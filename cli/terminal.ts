@@ -105,7 +105,7 @@ export function roughly(seconds: number): string {
   ] as const;
   const [name, size] = units.findLast(([, length]) => seconds >= 1.8 * length) ?? units[0];
   const amount = seconds / size;
-  return `${amount < 4 && size > 60 ? amount.toFixed(1) : Math.round(amount)} ${name}`;
+  return `${amount < 4 && size > 1 ? amount.toFixed(1) : Math.round(amount)} ${name}`;
 }
 
 /** `[1, 28, 28]`. */
