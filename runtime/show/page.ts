@@ -11,11 +11,11 @@ export interface Picture {
 /** Samples after so many steps. */
 export interface Look {
   readonly step: number;
-  /** All of them in one picture. */
-  readonly whole?: Picture;
+  /** All of them in one picture, and the file that it is. */
+  readonly whole?: Picture & { readonly file: string };
   /** The first few each by itself, under what it was made from. */
   readonly each: readonly { readonly lines: readonly string[]; readonly picture: Picture }[];
-  /** Files with more of them. */
+  /** Files with all of them. */
   readonly files: readonly string[];
 }
 
@@ -95,12 +95,14 @@ function looks(all: readonly Look[], wentOn: boolean): string {
   const heads = [first && `${wentOn ? 'Before' : 'At first'}, ${steps(first.step)}`, `${wentOn ? 'After' : 'Now'}, ${steps(latest.step)}`];
   const parts = [latest.each.length > 0 ? cards(first, latest, heads) : pair(first, latest, heads)];
   const files = latest.files.map((file) => `<a href="${escapeText(file)}">${escapeText(file)}</a>`);
-  if (files.length > 0) parts.push(`<p class="files">All of them: ${files.join(', ')}</p>`);
+  if (files.length > 0) parts.push(`<p class="files">Files: ${files.join(', ')}</p>`);
   const between = all.filter((look) => look.whole !== undefined);
   if (between.length > 2)
     parts.push(
       `<details><summary>Step by step</summary>\n<div class="steps">\n${between
-        .map(({ step, whole }) => `<figure>${image(whole as Picture)}<figcaption>${steps(step)}</figcaption></figure>`)
+        .map(
+          ({ step, whole }) => `<figure>${whole === undefined ? '' : image({ ...whole, source: whole.file })}<figcaption>${steps(step)}</figcaption></figure>`,
+        )
         .join('\n')}\n</div></details>`,
     );
   return parts.join('\n');

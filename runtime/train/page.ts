@@ -80,12 +80,13 @@ async function samplesOf(folder: string, program: Program): Promise<PageFacts['s
           const each = shown.find((look) => look.step === step)?.each ?? [];
           // What is looked at first is part of the page; it can be sent alone.
           const kept = each.length === 0 && (i === 0 || i === steps.length - 1) ? await readFile(join(paths.samples, picture)) : undefined;
-          const source = kept === undefined || kept.length > MOST_BYTES ? `samples/${encodeURIComponent(picture)}` : dataUri(picture, kept);
+          const file = `samples/${encodeURIComponent(picture)}`;
+          const source = kept === undefined || kept.length > MOST_BYTES ? file : dataUri(picture, kept);
           return {
             step,
-            whole: { source, about: `samples of ${name} after ${number(step)} steps` },
+            whole: { source, file, about: `samples of ${name} after ${number(step)} steps` },
             each: each.map(({ lines, ending, bytes }): Look['each'][number] => ({ lines, picture: pictureOf(name, step, lines, ending, bytes) })),
-            files: own.map((file) => `samples/${encodeURIComponent(file)}`),
+            files: own.map((name) => `samples/${encodeURIComponent(name)}`),
           };
         }),
       );

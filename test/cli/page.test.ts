@@ -111,7 +111,7 @@ test('of a training that diverged: what happened', async () => {
 
 test('no text of a run is markup', () => {
   const bad = '<b onclick="x">&';
-  const look = { step: 1, whole: { source: bad, about: bad }, each: [{ lines: [bad, bad], picture: { source: bad, about: bad } }], files: [bad] };
+  const look = { step: 1, whole: { source: bad, file: bad, about: bad }, each: [{ lines: [bad, bad], picture: { source: bad, about: bad } }], files: [bad] };
   const html = runPage({
     name: bad,
     status: bad,
