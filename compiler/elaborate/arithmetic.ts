@@ -89,11 +89,13 @@ export function asFloat(e: Elaborator, node: Node): Node {
 const arithmetic: Partial<Record<BinaryOp, BinaryName>> = { '+': 'add', '-': 'sub', '*': 'mul', '/': 'div', '%': 'mod', '^': 'pow' };
 
 export function binary(e: Elaborator, op: BinaryOp, leftValue: Value, rightValue: Value, span: Span): Value {
+  const equality = op === '==' || op === '!=';
+  // An initialiser that waits for its shape is something, too.
+  if (equality && [leftValue, rightValue].some((v) => v.kind === 'none') && [leftValue, rightValue].every((v) => v.kind !== 'poison'))
+    return bool((leftValue.kind === rightValue.kind) === (op === '=='));
   const left = e.force(leftValue);
   const right = e.force(rightValue);
   if (left.kind === 'poison' || right.kind === 'poison') return POISON;
-  const equality = op === '==' || op === '!=';
-  if (equality && (left.kind === 'none' || right.kind === 'none')) return bool(same(left, right) === (op === '=='));
   if (left.kind === 'record' || right.kind === 'record') return onRecords(e, left, right, span, (a, b) => binary(e, op, a, b, span));
   if (left.kind === 'number' && right.kind === 'number') return onNumbers(e, op, left, right, span);
   if (equality && left.kind !== 'tensor' && right.kind !== 'tensor') return bool(same(left, right) === (op === '=='));

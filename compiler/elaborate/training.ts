@@ -261,7 +261,7 @@ export class Training {
     const { e } = this;
     const values = [...scope.names.values()].flatMap((value) => tensorsOf(value)).map((t) => t.node);
     const states = [...advanced].map(([variable, node]) => ({ variable, node }));
-    const cut = carry(e.builder, [...values, ...states.map((s) => s.node)], updates);
+    const cut = carry(e.builder, [...values, ...states.map((s) => s.node)], updates, new Set(advanced.keys()));
     const shared = { name: 'shared', outputs: [], stores: [...cut.stores, ...states] };
     const stats = watched ? [{ name: 'stats.shared', outputs: layerStatistics(e.builder, watched), stores: [] }] : [];
     return { functions: [shared, ...cut.functions, ...stats], variables: cut.variables };

@@ -7,12 +7,7 @@ import { type GraphFunction, type Node, roots, topological } from '../graph/node
 import { remake } from './remake.js';
 
 export function masks(fn: GraphFunction): GraphFunction {
-  /** Mask -> the rectifier that it belongs to. */
-  const rectifiers = new Map<Node, Node>();
-  for (const node of topological(roots(fn))) {
-    const [mask] = node.inputs;
-    if (isRectifier(node) && !rectifiers.has(mask)) rectifiers.set(mask, node);
-  }
+  const rectifiers = rectifiersOf(topological(roots(fn)));
   return remake(fn, (builder, node, inputs) => {
     const changed = node.inputs.map((input, i) => {
       const rectifier = rectifiers.get(input);
@@ -20,6 +15,16 @@ export function masks(fn: GraphFunction): GraphFunction {
     });
     return changed.some((input, i) => input !== inputs[i]) ? builder.make(node.operation, changed, { shape: node.shape, dtype: node.dtype }) : undefined;
   });
+}
+
+/** Masks, each with the first rectifier that it belongs to: the mask is `0 < y` for that one, too. */
+export function rectifiersOf(nodes: readonly Node[]): ReadonlyMap<Node, Node> {
+  const rectifiers = new Map<Node, Node>();
+  for (const node of nodes) {
+    const [mask] = node.inputs;
+    if (isRectifier(node) && !rectifiers.has(mask)) rectifiers.set(mask, node);
+  }
+  return rectifiers;
 }
 
 /** `select(0 < h, h, c h)` or `select(0 < h, h, 0)`. */
