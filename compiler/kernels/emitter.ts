@@ -8,6 +8,7 @@
  */
 import type { Node } from '../graph/node.js';
 import { helpersOf, wgslHelpers } from '../graph/wgsl.js';
+import { OPERAND_TEXELS } from '../program/types.js';
 import { AxisClasses } from './axes.js';
 import { Coordinates, type Size, ZERO } from './coordinates.js';
 import { evaluate, evaluate4 } from './evaluate.js';
@@ -18,6 +19,9 @@ import { Writer } from './writer.js';
 export class BindingConflict extends Error {
   override name = 'BindingConflict';
 }
+
+/** In place of an element type. */
+const TEXTURE = 'texture';
 
 export interface Finish {
   readonly name: string;
@@ -182,6 +186,17 @@ export class Emitter {
     return this.bind({ kind: 'value', node }, vectors ? `vec4<${type}>` : type);
   }
 
+  /** Name of the texture that holds a stored f32 value, four elements to a texel: see `texel`. */
+  texture(node: Node): string {
+    return this.bind({ kind: 'value', node }, TEXTURE);
+  }
+
+  /** Four neighbours of a value in a texture; `index` counts fours. */
+  texel(texture: string, index: string): string {
+    const at = this.let(index);
+    return `textureLoad(${texture}, vec2<u32>(${at} % ${OPERAND_TEXELS}u, ${at} / ${OPERAND_TEXELS}u))`;
+  }
+
   // Values
 
   /** Coordinates of the element at a row-major position. */
@@ -297,7 +312,11 @@ export class Emitter {
       ...this.directives,
       `struct Parameters { ${this.kernel.parameters.map((_, index) => `n${index}: u32`).join(', ')} }`,
       '@group(0) @binding(0) var<uniform> parameters: Parameters;',
-      ...slots.map(([slot, type]) => `@group(0) @binding(${slot + 1}) var<storage, ${this.kernel.slots[slot].access}> b${slot}: array<${type}>;`),
+      ...slots.map(([slot, type]) =>
+        type === TEXTURE
+          ? `@group(0) @binding(${slot + 1}) var b${slot}: texture_storage_2d<rgba32float, read>;`
+          : `@group(0) @binding(${slot + 1}) var<storage, ${this.kernel.slots[slot].access}> b${slot}: array<${type}>;`,
+      ),
       ...helpersOf(`${declarations}\n${body}`).map((name) => wgslHelpers[name]),
       ...this.declarations,
       `@compute @workgroup_size(${options.workgroupSize.join(', ')})`,
@@ -310,7 +329,8 @@ export class Emitter {
       '}',
       '',
     ];
-    this.kernel.add({ ...options, wgsl: lines.join('\n') });
+    const textures = slots.filter(([, type]) => type === TEXTURE).map(([slot]) => slot + 1);
+    this.kernel.add({ ...options, wgsl: lines.join('\n'), ...(textures.length === 0 ? {} : { textures }) });
   }
 }
 

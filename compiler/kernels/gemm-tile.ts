@@ -13,6 +13,8 @@ import type { Writer } from './writer.js';
 
 /** Subgroup sizes that get a text of their own: those of software GPUs (4 on SwiftShader, 8 on lavapipe). */
 export const SUBGROUP_LANES = [4, 8];
+/** Of lavapipe; on SwiftShader textures are slower than buffers. */
+const TEXTURE_LANES = 8;
 
 /** Lanes that share a tile's rows (1, or the subgroup size) and the rows of the tile. */
 export interface Tile {
@@ -158,6 +160,16 @@ export interface Launch {
   readonly columns: number;
   /** The factors go through workgroup memory (gemm-stage.ts): for hardware or, where this keeps little of it busy, if measured to be faster. */
   readonly staged?: 'hardware' | 'never';
+  /** The factors are read from textures, `TEXTURE_DEPTH` terms in a turn. */
+  readonly textures?: true;
+}
+
+/** Terms in one turn where a load is so cheap that more of them at a time pay. */
+const TEXTURE_DEPTH = 8;
+
+/** Terms of the sum that a text takes in one turn. */
+export function depthOf({ textures }: Launch): number {
+  return textures ? TEXTURE_DEPTH : DEPTH;
 }
 
 /** Portable: 64 threads over 32 x 32 of the result, or 4 x 256 where there are few rows. */
@@ -233,24 +245,38 @@ export function openTile(e: Emitter, launch: Launch, extent: Extent): { readonly
   return { layer: z, workgroups };
 }
 
-/** Texts of a contraction over `terms`, and what they require: the portable one, one through workgroup memory where it pays, one for each subgroup size. */
+/**
+ * Texts of a contraction over `terms`, and what they require: the portable one, one through workgroup memory where it pays, one for each subgroup size, and,
+ * `textured`, one that reads its factors from textures: lavapipe loads from there at half the price, the copies included where results are large.
+ */
 export function addVariants(
   kernel: KernelBuilder,
   extent: Extent,
   terms: number,
   write: (e: Emitter, launch: Launch) => readonly [number, number, number],
+  textured = false,
 ): void {
   const staged = stagedLaunch(extent, terms);
   const launches = [
     portableLaunch(extent.rows),
     ...(staged === undefined ? [] : [staged]),
     ...SUBGROUP_LANES.map((lanes) => subgroupLaunch(extent.rows, lanes)),
+    ...(textured ? [{ ...subgroupLaunch(extent.rows, TEXTURE_LANES), name: `texture${TEXTURE_LANES}`, textures: true as const }] : []),
   ];
   for (const launch of launches) {
     const { lanes } = launch.tile;
+    const slots = kernel.slots.length;
     const e = kernel.emitter();
     if (lanes > 1) e.directive('enable subgroups;');
     const workgroups = write(e, launch);
+    if (launch.textures) {
+      e.directive('requires readonly_and_readwrite_storage_textures;');
+      // What follows the product reads a factor as a buffer, too.
+      if (kernel.slots.length > slots) {
+        kernel.slots.length = slots;
+        continue;
+      }
+    }
     e.finish({
       name: launch.name,
       workgroupSize: launch.workgroupSize,

@@ -3,6 +3,7 @@
  * broadcast or sliced one costs no copy. Where the result is narrow, rows and columns change roles.
  */
 import { type Node, size } from '../graph/node.js';
+import { OPERAND_ROWS, OPERAND_TEXELS } from '../program/types.js';
 import { type Affine, operandView } from './affine.js';
 import type { Emitter } from './emitter.js';
 import { type Staged, StagedProduct } from './gemm-stage.js';
@@ -10,11 +11,13 @@ import {
   addVariants,
   DEPTH,
   declareSums,
+  depthOf,
   describe,
   type Extent,
   type Launch,
   laneQuad,
   laneRow,
+  leftName,
   multiply,
   openTile,
   range,
@@ -64,10 +67,25 @@ export function matmul(group: Group, site: Site): GeneratedKernel {
 function build(group: Group, site: Site, vectors: boolean): KernelBuilder {
   const kernel = new KernelBuilder(group, site);
   const p = problem(group.anchors[0], site, vectors);
-  addVariants(kernel, extentOf(p), p.terms, (e, launch) => write(e, launch, p));
+  addVariants(kernel, extentOf(p), p.terms, (e, launch) => write(e, launch, p), isTextured(p, site));
   const letter = (factor: Factor): string => ({ along: 'k', across: factor.role === 'left' ? 'm' : 'n', single: 's' })[factor.reading];
   describe(kernel, `matmul_${letter(p.left)}${letter(p.right)}${p.swapped ? '_swapped' : ''}`, 2 * size(p.anchor.shape) * p.terms);
   return kernel;
+}
+
+/** Narrower results, and shorter sums, are not worth the copies of the factors. */
+const TEXTURED_SIDE = 32;
+const TEXTURED_WORK = 4e6;
+
+/** True where both factors are read by fours, from memory that holds little else. */
+function isTextured({ batch, rows, columns, terms, left, right }: Problem, site: Site): boolean {
+  if (Math.min(rows, columns) < TEXTURED_SIDE || batch * rows * columns * terms < TEXTURED_WORK || terms % 8 !== 0) return false;
+  return [left, right].every(({ reading, view, role }) => {
+    const elements = size(view.leaf.shape);
+    const used = batch * terms * (role === 'left' ? rows : columns);
+    const fits = elements <= Math.min(2 * used, 4 * OPERAND_TEXELS * OPERAND_ROWS);
+    return reading !== 'single' && fits && site.access({ kind: 'value', node: view.leaf }) === 'read';
+  });
 }
 
 function extentOf({ rows, columns, batch }: Problem): Extent {
@@ -122,6 +140,7 @@ function write(e: Emitter, launch: Launch, p: Problem): readonly [number, number
   const terms = e.axis(p.anchor.inputs[0], 2).text;
   const { layer, workgroups } = openTile(e, launch, extentOf(p));
   const batch = p.batch === 1 ? '0u' : layer;
+  const depth = depthOf(launch);
   declareSums(tile, writer);
   const left = new Reader(e, launch, p, p.left, rowCount, batch);
   const right = new Reader(e, launch, p, p.right, columnCount, batch);
@@ -142,10 +161,10 @@ function write(e: Emitter, launch: Launch, p: Problem): readonly [number, number
       const inside = (i: number): string => writer.let(`${k} + ${i}u < ${terms}`);
       left.readLeft(term, inside);
       right.readRight(term, inside);
-      multiply(tile, p.left.reading === 'across' ? 'together' : 'apart', writer);
+      multiply(tile, p.left.reading === 'across' ? 'together' : 'apart', writer, depth);
     },
     '0u',
-    `${DEPTH}u`,
+    `${depth}u`,
   );
   sink(e, tile, p.anchor, to);
   return workgroups;
@@ -167,7 +186,7 @@ class Reader {
     batch: string,
   ) {
     this.ragged = p.terms % DEPTH !== 0;
-    this.array = e.array(factor.view.leaf, factor.reading !== 'single');
+    this.array = launch.textures ? e.texture(factor.view.leaf) : e.array(factor.view.leaf, factor.reading !== 'single');
     const start = this.size('offset', factor.view.offset);
     this.base = e.writer.let(batch === '0u' ? start : `${start} + ${batch} * ${this.size('batch stride', factor.batch)}`);
   }
@@ -186,8 +205,12 @@ class Reader {
     return writer.let(`${this.base} + ${index}`);
   }
 
+  private element(index: string): string {
+    return this.launch.textures ? this.e.texel(this.array, index) : `${this.array}[${index}]`;
+  }
+
   private load(place: string, k: number, term: (i: number) => string, inside: (i: number) => string): string {
-    const element = `${this.array}[${place} + ${this.e.writer.let(`${term(k)} * ${this.size('term stride', this.factor.term)}`)}]`;
+    const element = this.element(`${place} + ${this.e.writer.let(`${term(k)} * ${this.size('term stride', this.factor.term)}`)}`);
     if (!this.ragged || k === 0) return element;
     return `select(${this.factor.reading === 'across' ? 'vec4<f32>()' : '0.0'}, ${element}, ${inside(k)})`;
   }
@@ -217,6 +240,11 @@ class Reader {
     };
   }
 
+  /** The first of each four terms of a turn. */
+  private fours(): number[] {
+    return range(depthOf(this.launch) / 4).map((i) => 4 * i);
+  }
+
   /** Leaves `left0`.. or `left0_0`.. behind, as `multiply` takes them. */
   readLeft(term: (i: number) => string, inside: (i: number) => string): void {
     const { tile } = this.launch;
@@ -224,18 +252,18 @@ class Reader {
     if (this.factor.reading === 'across') {
       for (const quad of range(rowQuads(tile))) {
         const place = this.place(`row0 / 4u + ${laneQuad(tile, quad)}`);
-        for (const k of range(DEPTH)) writer.letNamed(`left${k}_${quad}`, this.load(place, k, term, inside));
+        for (const k of range(depthOf(this.launch))) writer.letNamed(`left${k}_${quad}`, this.load(place, k, term, inside));
       }
       return;
     }
     for (const group of range(rowGroups(tile))) {
       const place = this.place(`row0 + ${laneRow(tile, group)}`);
-      const along = (): string => `${this.array}[${place} + ${term(0)} / 4u]`;
       const single = (): string =>
         `vec4<f32>(${range(DEPTH)
           .map((k) => this.load(place, k, term, inside))
           .join(', ')})`;
-      writer.letNamed(`left${group}`, this.factor.reading === 'along' ? along() : single());
+      if (this.factor.reading === 'single') writer.letNamed(leftName(group, 0), single());
+      else for (const first of this.fours()) writer.letNamed(leftName(group, first), this.element(`${place} + ${term(first)} / 4u`));
     }
   }
 
@@ -244,7 +272,7 @@ class Reader {
     const { writer } = this.e;
     if (this.factor.reading === 'across') {
       const place = this.place('column0 / 4u');
-      for (const k of range(DEPTH)) writer.letNamed(`right${k}`, this.load(place, k, term, inside));
+      for (const k of range(depthOf(this.launch))) writer.letNamed(`right${k}`, this.load(place, k, term, inside));
       return;
     }
     const places = range(4).map((column) => this.place(column === 0 ? 'column0' : `column0 + ${column}u`));
@@ -252,7 +280,9 @@ class Reader {
       for (const k of range(DEPTH)) writer.letNamed(`right${k}`, `vec4<f32>(${places.map((place) => this.load(place, k, term, inside)).join(', ')})`);
       return;
     }
-    const quads = places.map((place) => writer.let(`${this.array}[${place} + ${term(0)} / 4u]`));
-    for (const k of range(DEPTH)) writer.letNamed(`right${k}`, `vec4<f32>(${quads.map((quad) => `${quad}[${k}]`).join(', ')})`);
+    for (const first of this.fours()) {
+      const quads = places.map((place) => writer.let(this.element(`${place} + ${term(first)} / 4u`)));
+      for (const k of range(4)) writer.letNamed(`right${first + k}`, `vec4<f32>(${quads.map((quad) => `${quad}[${k}]`).join(', ')})`);
+    }
   }
 }

@@ -68,6 +68,8 @@ export interface Variant {
   readonly workgroups: readonly [number, number, number];
   readonly requires?: { readonly features?: readonly string[]; readonly subgroupSize?: number };
   /** As in `KernelCandidate`. */
+  readonly textures?: readonly number[];
+  /** As in `KernelCandidate`. */
   readonly table?: 'hardware' | 'never';
 }
 

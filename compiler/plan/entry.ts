@@ -250,18 +250,22 @@ function assignScratch(fused: Fused, placement: Placement, shared: Shared): { ho
 
 /** Same text, same bindings: the same kernel. */
 export function kernelKey(generated: GeneratedKernel): string {
-  return JSON.stringify([generated.bindings.map((b) => b.access), generated.variants.map((v) => [v.name, v.wgsl, v.workgroupSize, v.requires, v.table])]);
+  return JSON.stringify([
+    generated.bindings.map((b) => b.access),
+    generated.variants.map((v) => [v.name, v.wgsl, v.workgroupSize, v.requires, v.textures, v.table]),
+  ]);
 }
 
 export function programKernel(id: string, generated: GeneratedKernel): ProgramKernel {
   return {
     id,
     bindings: ['uniform', ...generated.bindings.map((b) => b.access)],
-    candidates: generated.variants.map(({ name, wgsl, workgroupSize, requires, table }) => ({
+    candidates: generated.variants.map(({ name, wgsl, workgroupSize, requires, textures, table }) => ({
       name,
       wgsl,
       workgroupSize,
       ...(requires === undefined ? {} : { requires }),
+      ...(textures === undefined ? {} : { textures }),
       ...(table === undefined ? {} : { table }),
     })),
   };

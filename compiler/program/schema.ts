@@ -130,6 +130,7 @@ export const programSchema = {
               file: { type: 'string', pattern: '^kernels/[A-Za-z0-9_.]+\\.wgsl$' },
               workgroupSize: triple,
               'requires?': object({ 'features?': list(text), 'subgroupSize?': index }),
+              'textures?': list(index),
               'table?': { enum: ['hardware', 'never'] },
             }),
           ),

@@ -24,8 +24,13 @@ export function toFiles(program: Program): Map<string, string> {
     candidates: candidates.map(({ wgsl, ...rest }, i) => {
       const file = fileOf(id, rest.name, i === 0);
       files.set(file, wgsl);
-      const { name, workgroupSize, requires, table } = rest;
-      return { name, file, workgroupSize, ...(requires === undefined ? {} : { requires }), ...(table === undefined ? {} : { table }) };
+      const { name, workgroupSize, requires, textures, table } = rest;
+      const more = {
+        ...(requires === undefined ? {} : { requires }),
+        ...(textures === undefined ? {} : { textures }),
+        ...(table === undefined ? {} : { table }),
+      };
+      return { name, file, workgroupSize, ...more };
     }),
   }));
   return new Map([[MAIN, `${layOut({ ...program, kernels }, '', 0)}\n`], ...files]);

@@ -5,6 +5,9 @@
 import type { DType } from '../graph/node.js';
 
 export const PROGRAM_FORMAT = 'ganc-program/1';
+/** Texels in a row of a texture that stands in for a buffer; such a texture has at most `OPERAND_ROWS` rows, as every device allows. */
+export const OPERAND_TEXELS = 1024;
+export const OPERAND_ROWS = 8192;
 
 export interface Program {
   readonly format: typeof PROGRAM_FORMAT;
@@ -104,6 +107,11 @@ export interface KernelCandidate {
   readonly wgsl: string;
   readonly workgroupSize: readonly [number, number, number];
   readonly requires?: { readonly features?: readonly string[]; readonly subgroupSize?: number };
+  /**
+   * Bindings of buffers that it reads as `texture_storage_2d<rgba32float, read>` instead, `OPERAND_TEXELS` texels wide: texel i (row-major) holds the elements
+   * 4 i to 4 i + 3. The runtime copies the bound range there before each dispatch.
+   */
+  readonly textures?: readonly number[];
   /** Where it runs but is not to be taken unmeasured: anywhere but on `hardware`, or `never`. */
   readonly table?: 'hardware' | 'never';
 }

@@ -7,7 +7,11 @@ import { swiftshaderObstacle, withSwiftshader } from './swiftshader.js';
 import { systemHasVulkan } from './vulkan.js';
 
 /** WebGPU's constants, without writing to the global scope. */
-export const { GPUBufferUsage, GPUMapMode } = globals as { GPUBufferUsage: GPUBufferUsage; GPUMapMode: GPUMapMode };
+export const { GPUBufferUsage, GPUMapMode, GPUTextureUsage } = globals as {
+  GPUBufferUsage: GPUBufferUsage;
+  GPUMapMode: GPUMapMode;
+  GPUTextureUsage: GPUTextureUsage;
+};
 
 export type DeviceKind = 'gpu' | 'lavapipe' | 'swiftshader' | 'other software';
 /** What a user can force, as `GANC_DEVICE` or as an option. */

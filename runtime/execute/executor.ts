@@ -9,6 +9,7 @@ import { isSaved } from '../../compiler/program/variables.js';
 import { GpuError, InputError } from '../device/error.js';
 import { GPUBufferUsage, type GpuDevice } from '../device/open.js';
 import { allocate, checkBudget, checkField, type Memory, type Wanted } from './memory.js';
+import { Operands, texturesOf } from './operands.js';
 import { Order } from './order.js';
 import { type Call, entryOf, packedOffset, packInputs } from './packing.js';
 import { type CandidateChoice, type CompiledKernel, compileKernels } from './pipelines.js';
@@ -60,6 +61,7 @@ export class Executor {
   readonly #entries: ReadonlyMap<string, PreparedEntry>;
   readonly #order: Order;
   readonly #readbacks: ReadbackPool;
+  readonly #operands: Operands;
   readonly #fieldRows = new Map<string, number>();
   readonly #groups = new Map<string, GPUBindGroup>();
   #staging: GPUBuffer | undefined;
@@ -81,6 +83,11 @@ export class Executor {
     this.#readbacks = new ReadbackPool(gpu, 2 * inFlight);
     this.choice = Object.fromEntries([...kernels.values()].map(({ kernel, candidate }) => [kernel.id, kernel.candidates[candidate].name]));
     this.#entries = new Map(entries.map((entry) => [entry.name, prepare(gpu, program, entry, kernels)]));
+    const steps = [...this.#entries.values()].flatMap((entry) => entry.steps.filter((step) => step.kind === 'dispatch'));
+    this.#operands = new Operands(
+      gpu,
+      steps.map(({ kernel, command }) => texturesOf(kernel).map((binding) => command.bindings[binding].size)),
+    );
     for (const step of this.#bindable()) step.group = this.#bindGroup(step);
   }
 
@@ -128,7 +135,7 @@ export class Executor {
       parameters: 0,
       keys: 0,
       field: 0,
-      staging: this.#staging?.size ?? 0,
+      staging: (this.#staging?.size ?? 0) + this.#operands.bytes,
       readback: this.#readbacks.bytes,
       total: 0,
     };
@@ -246,6 +253,7 @@ export class Executor {
     this.#order.clear(new GpuError('the executor is closed'));
     for (const buffer of [...this.#buffers, this.#staging]) buffer?.destroy();
     this.#readbacks.close();
+    this.#operands.close();
     this.#groups.clear();
   }
 
@@ -343,8 +351,12 @@ export class Executor {
         encoder.copyBufferToBuffer(this.#buffers[step.from.buffer]!, step.from.offset, this.#buffers[step.to.buffer]!, step.to.offset, step.size);
         continue;
       }
-      if (!pass) {
-        pass = encoder.beginComputePass(probe && { timestampWrites: probe.pass(step.command) });
+      const textures = texturesOf(step.kernel);
+      if (!pass || textures.length > 0) {
+        pass?.end();
+        const stamps = probe?.pass(step.command);
+        if (textures.length > 0) this.#copyOperands(encoder, step, textures, stamps);
+        pass = encoder.beginComputePass(stamps && { timestampWrites: textures.length > 0 ? { ...stamps, beginningOfPassWriteIndex: undefined } : stamps });
         pipeline = undefined;
         group = undefined;
       }
@@ -366,9 +378,19 @@ export class Executor {
     pass?.end();
   }
 
+  /** Fills the textures that a dispatch reads. The time of this is the dispatch's: `stamps` begin with it. */
+  #copyOperands(encoder: GPUCommandEncoder, { command }: DispatchStep, textures: readonly number[], stamps?: GPUComputePassTimestampWrites): void {
+    if (stamps) encoder.beginComputePass({ timestampWrites: { ...stamps, endOfPassWriteIndex: undefined } }).end();
+    textures.forEach((binding, nth) => {
+      const { buffer, offset, size } = command.bindings[binding];
+      this.#operands.copy(encoder, nth, { buffer: this.#buffers[buffer]!, offset, size });
+    });
+  }
+
   #bindGroup(step: DispatchStep): GPUBindGroup {
     const { kernel, command } = step;
     const key = `${kernel.layoutKey}:${command.bindings.map((b) => `${b.buffer}/${b.offset}/${b.size}`).join()}`;
+    const textures = texturesOf(kernel);
     let group = this.#groups.get(key);
     if (!group) {
       group = this.#gpu.device.createBindGroup({
@@ -377,7 +399,9 @@ export class Executor {
         entries: command.bindings.map(({ buffer, offset, size }, binding) => ({
           binding,
           // Size 0: all of a data field, whose size only the runtime knows, or a tensor without elements.
-          resource: { buffer: this.#buffers[buffer]!, offset, size: size > 0 ? Math.ceil(size / 4) * 4 : undefined },
+          resource: textures.includes(binding)
+            ? this.#operands.view(textures.indexOf(binding))
+            : { buffer: this.#buffers[buffer]!, offset, size: size > 0 ? Math.ceil(size / 4) * 4 : undefined },
         })),
       });
       this.#groups.set(key, group);

@@ -93,16 +93,19 @@ export async function compileKernels(gpu: GpuDevice, kernels: readonly ProgramKe
   device.pushErrorScope('validation');
   kernels.forEach((kernel, index) => {
     const candidate = candidates[index];
-    const { wgsl, name } = kernel.candidates[candidate];
-    const layoutKey = kernel.bindings.join();
+    const { wgsl, name, textures = [] } = kernel.candidates[candidate];
+    const kinds = kernel.bindings.map((access, binding) => (textures.includes(binding) ? 'texture' : access));
+    const layoutKey = kinds.join();
     let shared = layouts.get(layoutKey);
     if (!shared) {
       const layout = device.createBindGroupLayout({
         label: layoutKey,
-        entries: kernel.bindings.map((access, binding) => ({
+        entries: kinds.map((kind, binding) => ({
           binding,
           visibility: 4, // GPUShaderStage.COMPUTE
-          buffer: { type: access === 'uniform' ? 'uniform' : access === 'read' ? 'read-only-storage' : 'storage' },
+          ...(kind === 'texture'
+            ? { storageTexture: { access: 'read-only', format: 'rgba32float' } }
+            : { buffer: { type: kind === 'uniform' ? 'uniform' : kind === 'read' ? 'read-only-storage' : 'storage' } }),
         })),
       });
       shared = { layout, pipelineLayout: device.createPipelineLayout({ bindGroupLayouts: [layout] }) };

@@ -5,6 +5,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { GPUBufferUsage, type GpuDevice } from '../device/open.js';
+import { Operands, texturesOf } from './operands.js';
 import { type CompiledKernel, compileKernels } from './pipelines.js';
 
 /** A kernel that took so long was not in the cache. */
@@ -63,6 +64,8 @@ async function work(
 ): Promise<void> {
   const { device } = gpu;
   const buffers: GPUBuffer[] = [];
+  // A product has two factors.
+  const operands = new Operands(gpu, [[0, 0]]);
   const buffer = (usage: number): GPUBuffer => {
     const made = device.createBuffer({ label: 'warm-up', size: BYTES, usage });
     buffers.push(made);
@@ -74,8 +77,11 @@ async function work(
     const storage: GPUBuffer[] = [];
     const parameters = buffer(GPUBufferUsage.UNIFORM);
     for (let kernel = next(); kernel; kernel = next()) {
-      const { pipeline, layout, kernel: described } = await own(kernel);
+      const compiled = await own(kernel);
+      const { pipeline, layout, kernel: described } = compiled;
+      const textures = texturesOf(compiled);
       const entries = described.bindings.map((access, binding) => {
+        if (textures.includes(binding)) return { binding, resource: operands.view(textures.indexOf(binding)) };
         if (access === 'uniform') return { binding, resource: { buffer: parameters } };
         storage[binding] ??= buffer(GPUBufferUsage.STORAGE);
         return { binding, resource: { buffer: storage[binding] } };
@@ -93,5 +99,6 @@ async function work(
     }
   } finally {
     for (const made of buffers) made.destroy();
+    operands.close();
   }
 }

@@ -2,6 +2,7 @@
 import type { Program } from '../../compiler/program/types.js';
 import { GPUBufferUsage, type GpuDevice } from '../device/open.js';
 import { median } from '../execute/ceilings.js';
+import { type OperandRange, Operands, texturesOf } from '../execute/operands.js';
 import { type CompiledKernel, compileKernels } from '../execute/pipelines.js';
 import { clock, type DispatchCommand } from '../execute/profile.js';
 import { Stamps } from '../execute/stamps.js';
@@ -21,6 +22,9 @@ const OUT = 3;
 /** Of the numbers that memory is filled with. */
 const BLOCK_BYTES = 1 << 20;
 
+/** Encodes what is to be timed. The first of its passes begins with the first stamp, the last ends with the second. */
+type Job = (encoder: GPUCommandEncoder, stamps: GPUComputePassTimestampWrites | undefined) => void;
+
 /** Times dispatches: by timestamps of compute passes, or, where the device has none, by the host's clock, a submit for each. */
 export class Timer {
   readonly #stamps: Stamps | undefined;
@@ -30,15 +34,11 @@ export class Timer {
   }
 
   /** Milliseconds of each, one after another. */
-  async time(jobs: readonly ((pass: GPUComputePassEncoder) => void)[]): Promise<number[]> {
+  async time(jobs: readonly Job[]): Promise<number[]> {
     const { device } = this.gpu;
-    const submit = (some: readonly ((pass: GPUComputePassEncoder) => void)[]): void => {
+    const submit = (some: readonly Job[]): void => {
       const encoder = device.createCommandEncoder();
-      for (const job of some) {
-        const pass = encoder.beginComputePass(this.#stamps && { timestampWrites: this.#stamps.take() });
-        job(pass);
-        pass.end();
-      }
+      for (const job of some) job(encoder, this.#stamps?.take());
       device.queue.submit([encoder.finish()]);
     };
     if (this.#stamps) {
@@ -79,18 +79,41 @@ export async function timeShape(
 ): Promise<Times> {
   const { gpu } = timer;
   const memory = scratch(gpu, program, shape.command);
+  const operands = new Operands(
+    gpu,
+    compiled.map((kernel) => texturesOf(kernel).map((binding) => memory[binding].size)),
+  );
   try {
-    const group = gpu.device.createBindGroup({
-      layout: compiled[0].layout,
-      entries: memory.map(({ buffer, size }, binding) => ({ binding, resource: { buffer, size } })),
+    const groups = compiled.map((kernel) => {
+      const textures = texturesOf(kernel);
+      const resource = ({ buffer, size }: OperandRange, binding: number) =>
+        textures.includes(binding) ? operands.view(textures.indexOf(binding)) : { buffer, size };
+      return gpu.device.createBindGroup({ layout: kernel.layout, entries: memory.map((range, binding) => ({ binding, resource: resource(range, binding) })) });
     });
     const job =
-      (candidate: number, repetitions: number) =>
-      (pass: GPUComputePassEncoder): void => {
+      (candidate: number, repetitions: number): Job =>
+      (encoder, stamps) => {
         const [x, y, z] = shape.command.workgroups[runnable[candidate]];
-        pass.setPipeline(compiled[candidate].pipeline);
-        pass.setBindGroup(0, group);
-        for (let i = 0; i < repetitions; i++) pass.dispatchWorkgroups(x, y, z);
+        const textures = texturesOf(compiled[candidate]);
+        const pass = (writes: GPUComputePassTimestampWrites | undefined, dispatches: number): void => {
+          const opened = encoder.beginComputePass(writes && { timestampWrites: writes });
+          opened.setPipeline(compiled[candidate].pipeline);
+          opened.setBindGroup(0, groups[candidate]);
+          for (let i = 0; i < dispatches; i++) opened.dispatchWorkgroups(x, y, z);
+          opened.end();
+        };
+        if (textures.length === 0) {
+          pass(stamps, repetitions);
+          return;
+        }
+        // Each dispatch with its copies, as in a step.
+        if (stamps) pass({ ...stamps, endOfPassWriteIndex: undefined }, 0);
+        for (let i = 0; i < repetitions; i++) {
+          textures.forEach((binding, nth) => {
+            operands.copy(encoder, nth, memory[binding]);
+          });
+          pass(stamps && i === repetitions - 1 ? { ...stamps, beginningOfPassWriteIndex: undefined } : undefined, 1);
+        }
       };
     const all = compiled.map((_, candidate) => candidate);
     // Software devices compile at the first dispatch.
@@ -113,13 +136,14 @@ export async function timeShape(
     return Object.fromEntries(compiled.map(({ kernel }, candidate) => [kernel.candidates[0].name, median(samples[candidate])]));
   } finally {
     for (const buffer of new Set(memory.map((range) => range.buffer))) buffer.destroy();
+    operands.close();
   }
 }
 
 /** A buffer for each range that the dispatch binds. Values are numbers in 0.5..1, what the host writes is zero: row 0, counter 0. */
-function scratch(gpu: GpuDevice, program: Program, command: DispatchCommand): { buffer: GPUBuffer; size: number }[] {
+function scratch(gpu: GpuDevice, program: Program, command: DispatchCommand): OperandRange[] {
   const { device } = gpu;
-  const made = new Map<string, { buffer: GPUBuffer; size: number }>();
+  const made = new Map<string, OperandRange>();
   const numbers = device.createBuffer({ label: 'numbers', size: BLOCK_BYTES, usage: COPY_SRC | COPY_DST });
   device.queue.writeBuffer(numbers, 0, someNumbers(BLOCK_BYTES / 4));
   const encoder = device.createCommandEncoder();
@@ -129,13 +153,13 @@ function scratch(gpu: GpuDevice, program: Program, command: DispatchCommand): { 
     if (known !== undefined) return known;
     const { kind } = program.buffers[number];
     const size = Math.max(16, Math.ceil((bound > 0 ? bound : unboundBytes(program, number)) / 16) * 16);
-    const buffer = device.createBuffer({ label: `${kind} to tune with`, size, usage: (binding === 0 ? UNIFORM : STORAGE) | COPY_DST });
+    const buffer = device.createBuffer({ label: `${kind} to tune with`, size, usage: (binding === 0 ? UNIFORM : STORAGE) | COPY_SRC | COPY_DST });
     if (binding === 0) {
       device.queue.writeBuffer(buffer, 0, new Uint32Array(program.parameters.slice(offset / 4, (offset + bound) / 4)));
     } else if (kind === 'variables' || kind === 'scratch') {
       for (let at = 0; at < size; at += BLOCK_BYTES) encoder.copyBufferToBuffer(numbers, 0, buffer, at, Math.min(BLOCK_BYTES, size - at));
     }
-    const range = { buffer, size };
+    const range = { buffer, offset: 0, size };
     made.set(key, range);
     return range;
   });

@@ -5,6 +5,7 @@ import { type Node, size } from '../../compiler/graph/node.js';
 import type { Tensor } from '../../compiler/graph/tensor.js';
 import type { GeneratedKernel, Group, Site, Variant } from '../../compiler/kernels/kernel.js';
 import { GPUBufferUsage, GPUMapMode, type GpuDevice, openDevice } from '../../runtime/device/open.js';
+import { Operands } from '../../runtime/execute/operands.js';
 import { environment, generator, randomTensor } from '../graph/numeric.js';
 
 let opened: Promise<GpuDevice> | undefined;
@@ -37,6 +38,8 @@ export function runnable(gpu: GpuDevice, variant: Variant): boolean {
 
 /** Bound, ready to dispatch any number of times; and what it writes. */
 export interface Prepared {
+  /** Copies into textures, where the variant reads such. */
+  readonly copy: (encoder: GPUCommandEncoder) => void;
   readonly encode: (pass: GPUComputePassEncoder) => void;
   readonly outputs: ReadonlyMap<Node, GPUBuffer>;
   readonly destroy: () => void;
@@ -67,10 +70,16 @@ export function prepare(gpu: GpuDevice, kernel: GeneratedKernel, variant: Varian
     'uniform',
     ...kernel.bindings.map(({ access }) => (access === 'read' ? 'read-only-storage' : 'storage') as GPUBufferBindingType),
   ];
+  const { textures = [] } = variant;
+  const operands = new Operands(gpu, [textures.map((binding) => resources[binding - 1].size)]);
   const key = `${types.join(' ')}\n${variant.wgsl}`;
   let pipeline = pipelines.get(key);
   if (pipeline === undefined) {
-    const layout = device.createBindGroupLayout({ entries: types.map((type, binding) => ({ binding, visibility: 4, buffer: { type } })) });
+    const entries = types.map((type, binding): GPUBindGroupLayoutEntry => {
+      const texture: Pick<GPUBindGroupLayoutEntry, 'storageTexture'> = { storageTexture: { access: 'read-only', format: 'rgba32float' } };
+      return { binding, visibility: 4, ...(textures.includes(binding) ? texture : { buffer: { type } }) };
+    });
+    const layout = device.createBindGroupLayout({ entries });
     pipeline = device.createComputePipeline({
       layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
       compute: { module: device.createShaderModule({ code: variant.wgsl, label: kernel.name }), entryPoint: 'main' },
@@ -79,10 +88,19 @@ export function prepare(gpu: GpuDevice, kernel: GeneratedKernel, variant: Varian
   }
   const bindGroup = device.createBindGroup({
     layout: pipeline.getBindGroupLayout(0),
-    entries: [parameters, ...resources].map((memory, binding) => ({ binding, resource: { buffer: memory } })),
+    entries: [parameters, ...resources].map((buffer, binding) => ({
+      binding,
+      resource: textures.includes(binding) ? operands.view(textures.indexOf(binding)) : { buffer },
+    })),
   });
   const chosen = pipeline;
   return {
+    copy: (encoder) => {
+      textures.forEach((binding, nth) => {
+        const buffer = resources[binding - 1];
+        operands.copy(encoder, nth, { buffer, offset: 0, size: buffer.size });
+      });
+    },
     encode: (pass) => {
       pass.setPipeline(chosen);
       pass.setBindGroup(0, bindGroup);
@@ -91,6 +109,7 @@ export function prepare(gpu: GpuDevice, kernel: GeneratedKernel, variant: Varian
     outputs,
     destroy: () => {
       for (const memory of [parameters, ...made.values()]) memory.destroy();
+      operands.close();
     },
   };
 }
@@ -137,6 +156,7 @@ export async function check(
   for (const variant of kernel.variants.filter((v) => runnable(gpu, v) && (only === undefined || v.name === only))) {
     const prepared = prepare(gpu, kernel, variant, values);
     const encoder = gpu.device.createCommandEncoder();
+    prepared.copy(encoder);
     const pass = encoder.beginComputePass();
     prepared.encode(pass);
     pass.end();

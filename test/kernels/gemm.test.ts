@@ -40,6 +40,32 @@ describe('matrix products', () => {
     await check('epilogue', product('nn', [2, 7, 5, 12], biasTanh), matmul, 5);
   });
 
+  it('factors in textures: whichever way they lie, rows that nothing divides, batches, last rows of texels in part', async () => {
+    const textured = async (what: string, group: Group): Promise<void> => {
+      const { variants } = matmul(group, plainSite(group));
+      expect(variants.find(({ name }) => name === 'texture8')?.textures, what).toEqual([1, 2]);
+      await check(what, group, matmul, group.anchors[0].inputs[0].shape[2], undefined, 'texture8');
+    };
+    await textured('nt', product('nt', [1, 131, 328, 149], biasTanh));
+    for (const layout of ['nn', 'tn', 'tt']) await textured(layout, product(layout, [1, 132, 328, 148]));
+    await textured('batch', product('tn', [3, 36, 264, 148]));
+    await textured('more rows than columns', product('nn', [1, 584, 200, 36]));
+  });
+
+  it('no textures where results or sums are small, sums are no multiple of 8, or what follows reads a factor too', () => {
+    const has = (group: Group): boolean => matmul(group, plainSite(group)).variants.some(({ textures }) => textures !== undefined);
+    expect(has(product('nn', [1, 132, 328, 148]))).toBe(true);
+    expect(has(product('nn', [1, 132, 324, 148]))).toBe(false);
+    expect(has(product('nn', [1, 132, 32, 148]))).toBe(false);
+    expect(has(product('nn', [1, 28, 4096, 148]))).toBe(false);
+    const b = new Builder();
+    const x = b.input('x', [1, 200, 200], 'f32');
+    const anchor = b.matmul(x, b.input('w', [1, 200, 200], 'f32'));
+    const group: Group = { kind: 'matmul', anchors: [anchor], outputs: [b.binary('add', anchor, x)] };
+    expect(has(group)).toBe(false);
+    expect(matmul(group, plainSite(group)).bindings).toHaveLength(3);
+  });
+
   it('an epilogue in another shape, whose rows are no multiple of four', async () => {
     const group = product('nn', [1, 8, 5, 12], (b, y) => {
       const apart = b.reshape(y, [8, 4, 3]);
