@@ -35,8 +35,10 @@ export function checkUnused(e: Elaborator, items: Items, owned: ReadonlyMap<stri
     for (const [net, uses] of byNet(e, still)) {
       const whole = own.every((w) => w.owner !== net || still.includes(w));
       const item = items.nets.get(net)?.item;
-      if (whole && item) e.fail(item.name.span, warnings.unmovedNet(net, player), 'warning');
-      else {
+      // A parent's nets, or those of the spec that this is a variant of, may be more than it wants.
+      if (whole && item) {
+        if (!variant) e.fail(item.name.span, warnings.unmovedNet(net, player), 'warning');
+      } else {
         const [last, ...others] = uses.reverse();
         const notes = others.map(({ path, span }) => ({ message: `neither are those of \`${path}\``, span }));
         report(e, last, warnings.unmovedWeights(last.path, player, notes), 'warning');
@@ -45,7 +47,6 @@ export function checkUnused(e: Elaborator, items: Items, owned: ReadonlyMap<stri
   }
   if (!items.game) return;
   const { source } = items.game.span;
-  // A parent's nets, or those of the spec that this is a variant of, may be more than it wants.
   for (const [name, { item }] of items.nets)
     if (!e.callers.has(name) && item.span.source === source && !variant) e.fail(item.name.span, warnings.uncalledNet(name), 'warning');
 }

@@ -81,6 +81,7 @@ ${train(...players)}sample s = G(z)\n`;
       'net Q(x) { x |> flatten |> linear(1) }\ngame {',
     );
     expect(found(text)).toEqual(['warning GAN4072 Q']);
+    expect(found(`${text}variant other { hyper unheard = 1 }`, { variant: 'other' })).toEqual([]);
   });
 
   test('an objective that has no gradient at all is an error', () => {

@@ -32,7 +32,7 @@ test('distinct kernels of every spec', () => {
       "sagan.gan 292",
       "sngan.gan 178",
       "stylegan.gan 348",
-      "text-to-video.gan 514",
+      "text-to-video.gan 511",
       "tgans-c.gan 380",
       "wgan-gp.gan 142",
     ]
