@@ -6,6 +6,7 @@ import type { Module } from '../../compiler/graph/module.js';
 import { size } from '../../compiler/graph/node.js';
 import { lower } from '../../compiler/plan/lower.js';
 import { placesOf } from '../../compiler/plan/purpose.js';
+import { callsPerStep, entryCost, stepCost } from '../../compiler/program/cost.js';
 import { memoryPlan } from '../../compiler/program/memory.js';
 import { trainingEntries } from '../../compiler/program/schedule.js';
 import type { Program } from '../../compiler/program/types.js';
@@ -88,27 +89,10 @@ function describe(module: Module) {
   };
 }
 
-/** What the compiled program costs. A step is every update as often as the schedule runs it; a layer's share is forward and backward in all of them. */
+/** What the compiled program costs. A step is every update as often as the schedule runs it, on average; a layer's share is forward and backward in all of them. */
 function costs(module: Module, program: Program) {
-  const entries = program.entries.map((entry) => {
-    const dispatches = entry.commands.filter((c) => c.kind === 'dispatch');
-    return {
-      name: entry.name,
-      dispatches: dispatches.length,
-      flops: dispatches.reduce((sum, c) => sum + c.flops, 0),
-      bytes: dispatches.reduce((sum, c) => sum + c.bytes, 0),
-    };
-  });
+  const entries = program.entries.map((entry) => ({ name: entry.name, ...entryCost(entry) }));
   const { train } = program;
-  const calls = train ? [...(train.shared ? [{ entry: train.shared, times: 1 }] : []), ...train.updates] : [];
-  const step = { dispatches: 0, flops: 0, bytes: 0 };
-  for (const { entry, times } of calls) {
-    const cost = entries.find((e) => e.name === entry);
-    if (!cost) continue;
-    step.dispatches += cost.dispatches * times;
-    step.flops += cost.flops * times;
-    step.bytes += cost.bytes * times;
-  }
   const layers = module.layers.map(({ path, block, inputs, output, parameters }) => ({
     path,
     block,
@@ -117,13 +101,13 @@ function costs(module: Module, program: Program) {
     parameters,
     flops: train ? 0 : undefined,
   }));
-  for (const { entry, times } of calls) {
+  for (const [entry, times] of train ? callsPerStep(train) : []) {
     for (const command of program.entries.find((e) => e.name === entry)?.commands ?? []) {
       const layer = command.kind === 'dispatch' ? innermost(layers, command.label) : undefined;
       if (layer?.flops !== undefined && command.kind === 'dispatch') layer.flops += command.flops * times;
     }
   }
-  return { layers, kernels: program.kernels.length, entries, step: train ? step : undefined, memory: memoryOf(module, program) };
+  return { layers, kernels: program.kernels.length, entries, step: stepCost(program), memory: memoryOf(module, program) };
 }
 
 /** What a training takes on the device, by kind of buffer and by purpose; of a spec without one, what all of it takes. Data come on top. */
@@ -174,7 +158,7 @@ function show(module: Module, facts: ReturnType<typeof describe> & ReturnType<ty
   const columns = facts.entries.map((e) => [e.name, count(e.dispatches), magnitude(e.flops), bytes(e.bytes)]);
   out(table([['entry', 'dispatches', 'FLOPs', 'read and written'], ...columns], [1, 2, 3], '  '));
   out(`  ${count(facts.kernels)} kernels\n`);
-  if (facts.step) out(`  a training step: ${count(facts.step.dispatches)} dispatches, ${magnitude(facts.step.flops)} FLOPs\n`);
+  if (facts.step) out(`  a training step: ${count(Math.round(facts.step.dispatches))} dispatches, ${magnitude(facts.step.flops)} FLOPs\n`);
 
   heading(facts.step ? 'Memory of a training' : 'Memory');
   const { weights, optimizer, averages, results, states: kept, judges, rest, players, largest, total: all } = facts.memory;

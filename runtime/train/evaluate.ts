@@ -8,7 +8,7 @@ import { ChosenRows } from './chosen.js';
 import { RunError } from './errors.js';
 import type { OpenExecutor } from './executor.js';
 import { readProgramFolder, readRecord, readRunManifest, runPaths } from './folder.js';
-import { judgeWeights } from './judge.js';
+import { sharedJudgeWeights } from './judge.js';
 import { EXAMPLES, measure, metricEntries } from './measure.js';
 import { RowFeeder, usedFields } from './rows.js';
 import { chosenCheckpoint, findCheckpoint } from './sample.js';
@@ -25,6 +25,8 @@ export interface EvaluateOptions {
   readonly seed?: bigint;
   /** A checkpoint's path, or `best`; default the run's latest. */
   readonly checkpoint?: string;
+  /** Sets already loaded, for several runs in one process. */
+  readonly cache?: Map<string, Promise<DataSet>>;
   readonly loading?: (text: string) => void;
   readonly warn?: (text: string) => void;
 }
@@ -62,10 +64,12 @@ export async function evaluateRun(folder: string, options: EvaluateOptions): Pro
   const checkpoint = other ? fitted(await findCheckpoint(folder, record, options), program) : await chosenCheckpoint(folder, record, program, options);
   const seed = BigInt(record.seed);
   const manifest = await readRunManifest(folder);
-  const { loading: progress, warn } = options;
-  const data = program.data && (await loadData(program.data, { seed, base: other?.base ?? record.base, manifest, judged: true, progress, warn }));
+  const { loading: progress, warn, cache } = options;
+  const base = other?.base ?? record.base;
+  const data = program.data && (await loadData(program.data, { seed, base, manifest, judged: true, cache, progress, warn }));
   const kinds = kindsOf(program, data, options.rows);
-  const judges = await judgeWeights(program, data, { open: options.open, seed, loading: options.loading, warn: options.warn });
+  const judgeSeed = record.judgeSeed === undefined ? seed : BigInt(record.judgeSeed);
+  const judges = await sharedJudgeWeights(program, data, { ...options, seed, judgeSeed, base });
   const entries = metricEntries(plan);
   const draws = options.seed ?? seed;
   const opened = await options.open(program, { seed: draws, choice: checkpoint.choice, entries });

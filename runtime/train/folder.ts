@@ -24,6 +24,8 @@ export interface RunRecord {
   /** To be done, and done at the last checkpoint. */
   readonly steps: number;
   readonly step: number;
+  /** Time in steps until the last checkpoint, in all sessions; what was compiled, measured and drawn between them is not in it. */
+  readonly seconds?: number;
   readonly status: RunStatus;
   /** Of a run that diverged or failed: what happened. */
   readonly message?: string;
@@ -39,6 +41,8 @@ export interface RunRecord {
   readonly overfit?: boolean;
   /** With --best: the figure that decides, its best value so far, and when that was. */
   readonly best?: { readonly metric: string; readonly lowest?: boolean; readonly value: number; readonly step: number };
+  /** Seed of the rows and draws that judges learn from, where it is not the run's own. */
+  readonly judgeSeed?: string;
   /** Metrics are measured at each checkpoint; they are where there is a `best`, too. */
   readonly metrics?: boolean;
   readonly init?: readonly string[];

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { trainingEntries } from '../../compiler/program/schedule.js';
 import type { JudgePlan, Program } from '../../compiler/program/types.js';
-import type { DataSet } from '../data/index.js';
+import { type DataSet, type LoadOptions, loadData } from '../data/index.js';
 import { userCache } from '../device/cache.js';
 import type { TensorData } from '../execute/tensor.js';
 import { ChosenRows } from './chosen.js';
@@ -39,6 +39,19 @@ export async function judgeWeights(program: Program, data: DataSet | undefined, 
     for (const [name, value] of weights) all.set(name, value);
   }
   return all;
+}
+
+/** The same where judges learn from the rows of another seed, `judgeSeed`, as all runs of a comparison have it. `data`: the rows of the run. */
+export async function sharedJudgeWeights(
+  program: Program,
+  data: DataSet | undefined,
+  options: JudgeOptions & Pick<LoadOptions, 'base' | 'cache'> & { readonly judgeSeed: bigint },
+): Promise<Map<string, TensorData>> {
+  const { seed, judgeSeed, base, cache, loading: progress, warn } = options;
+  if (judgeSeed === seed || program.data === undefined || (program.judges ?? []).length === 0)
+    return judgeWeights(program, data, { ...options, seed: judgeSeed });
+  const rows = await loadData(program.data, { seed: judgeSeed, base, judged: true, manifest: data?.manifest, cache, progress, warn });
+  return judgeWeights(program, rows, { ...options, seed: judgeSeed });
 }
 
 function cachePath(program: Program, plan: JudgePlan, data: DataSet, seed: bigint): string {

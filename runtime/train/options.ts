@@ -13,6 +13,13 @@ export interface TrainOptions {
   readonly seed?: bigint;
   /** In all, also when resuming. Default: as many as the feed has; else the run's own; else the spec's. */
   readonly steps?: number;
+  /**
+   * Time in steps after which the training ends, whatever their number: what is compiled, measured and drawn between them does not count. Of a resumed run it
+   * counts all sessions. Without `steps` there is no other end.
+   */
+  readonly seconds?: number;
+  /** Judges learn from the rows, and by the draws, of this seed in place of the run's own, so that runs of several seeds are measured by one and the same. */
+  readonly judgeSeed?: bigint;
   /** Folder for the run; must be new or empty. Default: the next `<runs>/<name>-<n>`. */
   readonly out?: string;
   /** Default `runs`. */

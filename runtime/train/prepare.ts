@@ -25,6 +25,9 @@ export interface Prepared {
   readonly past?: RunRecord;
   readonly seed: bigint;
   readonly steps: number;
+  /** Time in steps after which it ends. */
+  readonly seconds?: number;
+  readonly judgeSeed: bigint;
   readonly overfit: boolean;
   /** Absolute, as are the paths of files. */
   readonly base: string;
@@ -47,6 +50,9 @@ export interface Prepared {
   readonly entries: readonly string[];
   readonly fields: readonly string[];
 }
+
+/** More than any training has; one that ends by time ends before. */
+const MOST_STEPS = 1e12;
 
 /** Checks the options against the program and each other; reads files and data. Throws RunError, SafetensorsError or DataError. */
 export async function prepare(options: TrainOptions): Promise<Prepared> {
@@ -78,7 +84,7 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
   }
   const feed = feedPath === undefined ? undefined : await readFeed(feedPath, program, plan);
   const start = await startOf(options, plan, program, base);
-  const steps = options.steps ?? feed?.steps ?? past?.steps ?? plan.steps;
+  const steps = options.steps ?? feed?.steps ?? (options.seconds === undefined ? (past?.steps ?? plan.steps) : MOST_STEPS);
   if (!Number.isSafeInteger(steps) || steps < 0) throw new RunError(`cannot train ${steps} steps`, 'steps are a whole number from 0');
   if (start !== undefined && start.step >= steps)
     throw new RunError(
@@ -119,6 +125,8 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
     past,
     seed,
     steps,
+    seconds: options.seconds,
+    judgeSeed: past?.judgeSeed === undefined ? (options.judgeSeed ?? seed) : BigInt(past.judgeSeed),
     overfit: options.overfit ?? past?.overfit ?? false,
     base,
     feedPath,

@@ -7,12 +7,13 @@ import { curvePlot } from '../show/curves.js';
 import { aboutSamples } from './about-samples.js';
 import { better } from './best.js';
 import { BEST_CHECKPOINT, type Checkpoint, type CheckpointInfo, latestCheckpoint, saveCheckpoint, writeCheckpoint } from './checkpoint.js';
+import { Clock } from './clock.js';
 import { DivergedError, RunError } from './errors.js';
 import { splitFigures } from './evaluate.js';
 import type { Opened } from './executor.js';
 import { writeAtomic } from './files.js';
 import { discardRun, newRunFolder, RUN_FORMAT, type RunRecord, type RunStatus, runPaths, writeRecord, writeRunFiles } from './folder.js';
-import { judgeWeights } from './judge.js';
+import { sharedJudgeWeights } from './judge.js';
 import { lockFolder } from './lock.js';
 import { measure } from './measure.js';
 import { cutMetrics, MetricsLog, readMetrics, type StepMetrics } from './metrics.js';
@@ -31,6 +32,7 @@ import { isClip, isTable, writeBeside, writeSamples } from './write-samples.js';
 export type { Progress, TrainOptions, TrainResult, TrainStart } from './options.js';
 
 const CHECKPOINT_EVERY = 500;
+const CHECKPOINTS_IN_TIME = 8;
 const KEEP = 3;
 const IN_FLIGHT = 3;
 /** Samples in a picture, and points for a plot and its figures. */
@@ -54,12 +56,13 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const checkpoint = prepared.past === undefined ? undefined : await latestCheckpoint(paths.checkpoints, warn);
     if (checkpoint !== undefined) {
       checkCheckpoint(checkpoint, prepared);
-      if (checkpoint.step >= prepared.steps) {
+      const ended = prepared.seconds !== undefined && (prepared.past?.seconds ?? 0) >= prepared.seconds;
+      if (checkpoint.step >= prepared.steps || ended) {
         return {
           folder,
           status: 'finished',
           step: checkpoint.step,
-          steps: prepared.steps,
+          steps: ended ? checkpoint.step : prepared.steps,
           losses: {},
           reports: {},
           checkpoint: checkpoint.path,
@@ -70,7 +73,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     }
     await cutMetrics(paths.metrics, checkpoint?.step ?? 0);
     await cutMetrics(paths.stats, checkpoint?.step ?? 0);
-    const judges = prepared.measured && (await judgeWeights(prepared.program, prepared.data, { ...options, seed: prepared.seed }));
+    const judges =
+      prepared.measured &&
+      (await sharedJudgeWeights(prepared.program, prepared.data, { ...options, seed: prepared.seed, judgeSeed: prepared.judgeSeed, base: prepared.base }));
     const opened = await options.open(prepared.program, {
       seed: prepared.seed,
       choice: checkpoint?.choice ?? prepared.past?.choice,
@@ -113,6 +118,9 @@ class Session {
   /** Results under way, in order. */
   private readonly pending: Promise<void>[] = [];
   private failed = false;
+  /** Time in steps, in all sessions: now, without what is between them; and at the last checkpoint. */
+  private readonly clock: Clock;
+  private savedSeconds: number;
   private record: RunRecord;
   private saved: { step: number; path: string } | undefined;
   private numbers: Pick<StepMetrics, 'losses'> & { reports: Record<string, number> } = { losses: {}, reports: {} };
@@ -129,6 +137,8 @@ class Session {
   ) {
     const { program, plan, seed, data, feed, overfit, past } = prepared;
     this.paths = runPaths(folder);
+    this.savedSeconds = past?.seconds ?? 0;
+    this.clock = new Clock(this.savedSeconds);
     this.metrics = new MetricsLog(this.paths.metrics);
     this.statistics = prepared.stats === undefined ? undefined : new Statistics(this.paths.stats, prepared.stats);
     this.schedule = new Schedule(program, plan, { seed, rows: data?.count ?? 1, overfit, feed });
@@ -148,6 +158,7 @@ class Session {
       hyper: program.hyper,
       seed: String(seed),
       steps: prepared.steps,
+      seconds: past?.seconds,
       step: checkpoint?.step ?? prepared.start?.step ?? 0,
       status: 'running',
       device: opened.device,
@@ -160,6 +171,7 @@ class Session {
       overfit: overfit || undefined,
       metrics: (prepared.measured && prepared.best === undefined) || undefined,
       best: past?.best,
+      judgeSeed: prepared.judgeSeed === seed ? undefined : String(prepared.judgeSeed),
       init: prepared.initial?.from ?? past?.init,
       start: prepared.start === undefined ? past?.start : { path: prepared.start.path, step: prepared.start.step },
       stats: prepared.stats,
@@ -182,7 +194,7 @@ class Session {
         await this.sample(first);
       }
       const done = await this.loop(first);
-      const status = done < steps ? 'stopped' : 'finished';
+      const status = done < steps && !this.over ? 'stopped' : 'finished';
       await this.save(done);
       if (status === 'finished') {
         await this.sample(done);
@@ -193,7 +205,8 @@ class Session {
       await this.page();
       const { losses, reports } = this.numbers;
       const { files, figures } = this.samples;
-      return { folder: this.folder, status, step: done, steps, losses, reports, checkpoint: this.saved?.path, samples: files, figures, seconds: this.seconds };
+      const { folder, seconds } = this;
+      return { folder, status, step: done, steps: this.record.steps, losses, reports, checkpoint: this.saved?.path, samples: files, figures, seconds };
     } catch (error) {
       this.failed = true;
       await Promise.allSettled(this.pending);
@@ -225,12 +238,15 @@ class Session {
 
   /** Runs steps until all are done or a stop is asked for; gives how many are done. */
   private async loop(first: number): Promise<number> {
-    const { steps, trace, program } = this.prepared;
-    const { signal } = this.options;
-    const every = Math.max(1, this.options.checkpointEvery ?? CHECKPOINT_EVERY);
-    const sampleEvery = this.options.sampleEvery ?? every;
+    const { steps, seconds, trace, program } = this.prepared;
+    const { signal, checkpointEvery } = this.options;
+    const every = Math.max(1, checkpointEvery ?? CHECKPOINT_EVERY);
+    // Where time is what ends it, it also says when checkpoints are due.
+    const stretch = seconds === undefined || checkpointEvery !== undefined ? undefined : seconds / CHECKPOINTS_IN_TIME;
+    let stretches = stretch === undefined ? 0 : Math.floor(this.savedSeconds / stretch);
     let step = first;
-    while (step < steps && signal?.aborted !== true) {
+    this.clock.start();
+    while (step < steps && !this.over && signal?.aborted !== true) {
       const planned = this.schedule.step(step, this.statistics?.wants(step + 1, steps));
       const calls = this.feeder.prepare(planned);
       step++;
@@ -240,11 +256,22 @@ class Session {
         await this.drain();
         trace.keep(step, program, await this.opened.executor.read());
       }
-      if (step < steps && step % every === 0) await this.save(step);
-      if (step < steps && sampleEvery > 0 && step % sampleEvery === 0) await this.sample(step);
+      const past = stretch === undefined ? 0 : Math.floor(this.clock.seconds / stretch);
+      const due = stretch === undefined ? step % every === 0 : past > stretches;
+      stretches = past;
+      const { sampleEvery } = this.options;
+      if (step < steps && due) await this.save(step);
+      if (step < steps && (sampleEvery === undefined ? due : sampleEvery > 0 && step % sampleEvery === 0)) await this.sample(step);
     }
     await this.drain();
+    this.clock.stop();
     return step;
+  }
+
+  /** True when the time for it is used up. */
+  private get over(): boolean {
+    const { seconds } = this.prepared;
+    return seconds !== undefined && this.clock.seconds >= seconds;
   }
 
   private send(step: number, calls: readonly PlannedCall[]): void {
@@ -268,8 +295,10 @@ class Session {
       this.statistics?.record(step, calls, results);
       this.pace.tick(performance.now());
       const { rate } = this.pace;
-      const { steps } = this.prepared;
-      this.options.progress?.({ step, steps, rate, eta: rate > 0 ? (steps - step) / rate : Number.POSITIVE_INFINITY, losses, reports });
+      const { seconds } = this.prepared;
+      const left = seconds === undefined ? Number.POSITIVE_INFINITY : Math.max(0, seconds - this.clock.seconds);
+      const steps = seconds === undefined || rate === 0 ? this.prepared.steps : Math.min(this.prepared.steps, step + Math.ceil(left * rate));
+      this.options.progress?.({ step, steps, rate, eta: Math.min(left, rate > 0 ? (steps - step) / rate : Number.POSITIVE_INFINITY), losses, reports });
     });
     // Awaited later, in order; an error before that must not count as unheard.
     result.catch(() => undefined);
@@ -284,6 +313,10 @@ class Session {
   private async save(step: number): Promise<void> {
     await this.drain();
     if (this.saved?.step === step) return;
+    await this.clock.without(() => this.keep(step));
+  }
+
+  private async keep(step: number): Promise<void> {
     const { program, seed } = this.prepared;
     const { executor } = this.opened;
     const values = await executor.read();
@@ -294,6 +327,7 @@ class Session {
     const info = { hash: program.hash, seed, step, counters: this.schedule.done, choice: executor.choice };
     const path = await saveCheckpoint(this.paths.checkpoints, info, values, Math.max(1, this.options.keep ?? KEEP));
     this.saved = { step, path };
+    this.savedSeconds = this.clock.seconds;
     await this.measure(info, values);
     await this.note('running');
   }
@@ -315,6 +349,10 @@ class Session {
   private async sample(step: number): Promise<void> {
     await this.drain();
     if (this.samples.step === step) return;
+    await this.clock.without(() => this.draw(step));
+  }
+
+  private async draw(step: number): Promise<void> {
     const { program, data, seed } = this.prepared;
     const files: string[] = [];
     let figures: ModeStatistics | undefined;
@@ -362,7 +400,11 @@ class Session {
   }
 
   private async note(status: RunStatus, message?: string): Promise<void> {
-    this.record = { ...this.record, status, message, step: this.saved?.step ?? 0, ended: status === 'running' ? undefined : new Date().toISOString() };
+    const step = this.saved?.step ?? 0;
+    // How many there are to be is not known before the time for them is over.
+    const steps = this.prepared.seconds === undefined ? this.prepared.steps : step;
+    const ended = status === 'running' ? undefined : new Date().toISOString();
+    this.record = { ...this.record, status, message, step, steps, seconds: this.savedSeconds, ended };
     await writeRecord(this.folder, this.record);
   }
 }

@@ -477,3 +477,33 @@ describe('sampling a run', () => {
     await expect(sampleRun(folder, { open, count: 0 })).rejects.toThrow('cannot make 0 samples');
   });
 });
+
+describe('a training that time ends', () => {
+  test('ends when its time in steps is over, finished, with the steps that were done; and goes on until then where it was stopped', async () => {
+    const controller = new AbortController();
+    const first = await finish({ seconds: 0.4, signal: controller.signal, progress: ({ step }) => step === 5 && controller.abort() });
+    expect(first.result.status).toBe('stopped');
+    const stopped = await readRecord(first.folder);
+    expect(stopped.steps).toBe(first.result.step);
+    expect(stopped.seconds).toBeLessThan(0.4);
+    const second = await finish({ resume: first.folder, seconds: 0.4 });
+    expect(second.result.status).toBe('finished');
+    expect(second.result.step).toBeGreaterThan(first.result.step);
+    const record = await readRecord(first.folder);
+    expect(record).toMatchObject({ status: 'finished', step: second.result.step, steps: second.result.step });
+    expect(record.seconds).toBeGreaterThanOrEqual(0.4);
+    // Checkpoints are due by time, too: eight stretches.
+    expect((await readdir(join(first.folder, 'checkpoints'))).length).toBeGreaterThan(3);
+    const third = await finish({ resume: first.folder, seconds: 0.4 });
+    expect(third.result).toMatchObject({ status: 'finished', step: second.result.step, seconds: 0 });
+  });
+
+  test('what is done between steps does not count', async () => {
+    const slow = (): void => {
+      for (const end = performance.now() + 300; performance.now() < end; );
+    };
+    const { result, folder } = await finish({ steps: 4, checkpointEvery: 2, sampled: slow });
+    expect(result.seconds).toBeGreaterThan(0.3);
+    expect((await readRecord(folder)).seconds).toBeLessThan(0.3);
+  });
+});
