@@ -25,9 +25,9 @@ export interface CompareResults {
   readonly request: string;
   /** The command line that repeats it, seen from the folder `cwd`. */
   readonly command: string;
-  /** The words after `ganc compare`. */
-  readonly args: readonly string[];
   readonly cwd: string;
+  /** What that command line asked. */
+  readonly asked: CompareRequest;
   readonly budget: Budget;
   /** False where the same command need not give the same figures again: a budget of time. */
   readonly repeats: boolean;
@@ -44,6 +44,23 @@ export interface CompareResults {
   readonly runs: readonly CompareRun[];
 }
 
+/** A command line, read. Texts are as they were given. */
+export interface CompareRequest {
+  /** Paths, seen from `cwd`. */
+  readonly specs: readonly string[];
+  /** Absent: all of a spec that is alone and not swept, else none. */
+  readonly variants?: string;
+  readonly sweep?: Readonly<Record<string, readonly string[]>>;
+  readonly set?: Readonly<Record<string, string>>;
+  /** How many, and the first one. */
+  readonly seeds: number;
+  readonly seed: string;
+  readonly budget?: string;
+  readonly metric?: string;
+  readonly examples?: number;
+  readonly checkpointEvery?: number;
+}
+
 /** The same for every run. `own`: as many steps as each spec says. */
 export type Budget =
   | { readonly kind: 'own' }
@@ -58,6 +75,8 @@ export interface RankMetric {
   readonly name: string;
   /** True where less is better. */
   readonly lowest?: boolean;
+  /** Where means are equal, more of this figure is better: of mixtures of Gaussians `near`. */
+  readonly tie?: string;
 }
 
 export interface Machine {
@@ -205,7 +224,7 @@ export async function readResults(folder: string): Promise<CompareResults> {
     throw damaged('is not JSON');
   }
   if (results?.format !== COMPARE_FORMAT) throw damaged(`is not of the format ${COMPARE_FORMAT}`);
-  for (const key of ['args', 'seeds', 'entries', 'runs'] as const) if (!Array.isArray(results[key])) throw damaged(`has no proper '${key}'`);
+  for (const key of ['seeds', 'entries', 'runs'] as const) if (!Array.isArray(results[key])) throw damaged(`has no proper '${key}'`);
   for (const key of ['name', 'request', 'command', 'cwd', 'started'] as const) if (typeof results[key] !== 'string') throw damaged(`has no proper '${key}'`);
   return results;
 }
