@@ -58,6 +58,15 @@ const set = () => new Option('--set <name=value>', "a hyper's value, instead of 
 const variant = () => new Option('--variant <name>', 'a variant of the spec');
 const quiet = () => new Option('-q, --quiet', 'say nothing but errors');
 
+/** `--sweep k=a,b,c`, repeatable. */
+function sweep(text: string, before: Record<string, string[]> = {}): Record<string, string[]> {
+  const match = /^\s*([A-Za-z_]\w*)\s*=(.*)$/s.exec(text);
+  const values = (match?.[2] ?? '').split(',').map((value) => value.trim());
+  if (!match || values.includes('')) throw new InvalidArgumentError('Write name=value,value, as in --sweep width=32,64.');
+  if (new Set(values).size < values.length) throw new InvalidArgumentError('A value is there twice.');
+  return { ...before, [match[1]]: values };
+}
+
 /** A command's examples, below its options. */
 function examples(command: Command, ...lines: string[]): Command {
   return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  $ ganc ${line}\n`).join('')}`);
@@ -264,6 +273,38 @@ First steps:
     'eval runs/gan --examples 10000 --json',
     'eval runs/clips --rows held-out,unseen,training',
     'eval runs/clips --spec measures.gan',
+  );
+
+  examples(
+    program
+      .command('compare')
+      .description('train specs, variants and settings under one budget, several seeds each, and rank them by a metric')
+      .argument('[spec...]', 'spec files; not needed with --resume')
+      .option('--variants <names>', 'all, or names with commas between, beside the specs themselves (default: all of a spec that is alone and not swept)')
+      .addOption(
+        new Option('--sweep <name=values>', 'a hyper with values, with commas between: each is compared (repeatable: all combinations)').argParser(sweep),
+      )
+      .addOption(new Option('--set <name=value>', "a hyper's value in all of them (repeatable)").argParser(setting))
+      .option('--seeds <n>', 'how many seeds each is trained with', whole('--seeds', 1), 3)
+      .option('--seed <n>', 'the first seed (default: 0)', seed)
+      .option('--budget <amount>', 'of each run: "500 steps", "5 minutes" of training, or "1e12 flops" (default: the steps of each spec)')
+      .option('--metric <name>', "the figure that ranks; NAME:low where less is better (default: the first of the first spec's metrics)")
+      .option('--examples <n>', 'how many examples the metrics are measured on at the end (default: 1000)', whole('--examples', 1))
+      .option(
+        '--checkpoint-every <n>',
+        'steps between checkpoints, at which metrics are measured too (default: an eighth of the run)',
+        whole('--checkpoint-every', 1),
+      )
+      .option('--out <dir>', 'folder of the comparison (default: compare/NAME-1, compare/NAME-2, ...)')
+      .option('--resume <dir>', 'go on with a comparison that was stopped; the same command without it does so too')
+      .option('--json', 'results as one JSON object on stdout')
+      .option('--csv <file>', 'also write a table with a row for each run')
+      .addOption(quiet())
+      .action(async (specs: string[], options) => (await import('./commands/compare.js')).compared(specs, options)),
+    'compare specs/ring.gan --seeds 5',
+    'compare a.gan b.gan --budget "500 steps" --metric purity',
+    'compare gan.gan --sweep width=16,32 --budget "1e12 flops" --seeds 6 --csv runs.csv',
+    'compare --resume compare/gan-1',
   );
 
   examples(

@@ -48,6 +48,8 @@ export interface SpecOptions {
   readonly set?: Record<string, string>;
   readonly variant?: string;
   readonly quiet?: boolean;
+  /** Hears what the compiler says, in place of stderr. */
+  readonly diagnosed?: (list: readonly Diagnostic[]) => void;
 }
 
 /** For the compiler: new values, the variant, and how to read what `extends` names, seen from the file that says so. */
@@ -114,9 +116,10 @@ export function showDiagnostics(list: readonly Diagnostic[], to: Output, format:
 }
 
 /** The value of a compilation; its mistakes, if any, are shown on stderr and end the command. */
-export function accept<T>(value: T | undefined, diagnostics: readonly Diagnostic[], options: { readonly quiet?: boolean } = {}): T {
+export function accept<T>(value: T | undefined, diagnostics: readonly Diagnostic[], options: Pick<SpecOptions, 'quiet' | 'diagnosed'> = {}): T {
   const failed = value === undefined || diagnostics.some((d) => d.severity === 'error');
-  if (failed || !options.quiet) showDiagnostics(diagnostics, err, 'pretty');
+  if (options.diagnosed) options.diagnosed(diagnostics);
+  else if (failed || !options.quiet) showDiagnostics(diagnostics, err, 'pretty');
   if (failed) throw new Reported();
   return value;
 }

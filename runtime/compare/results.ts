@@ -199,7 +199,11 @@ export interface Measured {
 }
 
 export async function writeResults(folder: string, results: CompareResults): Promise<void> {
-  await writeAtomic(join(folder, RESULTS), `${JSON.stringify(results, plainNumbers, 2)}\n`);
+  await writeAtomic(join(folder, RESULTS), `${resultsJson(results, 2)}\n`);
+}
+
+export function resultsJson(results: CompareResults & { readonly folder?: string }, indent?: number): string {
+  return JSON.stringify(results, plainNumbers, indent);
 }
 
 /** JSON has no NaN; a text says it better than null. */

@@ -1,0 +1,97 @@
+/** The runs of a comparison, one after another on this machine; what came of each is in `results.json` as soon as it is known. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DataSet } from '../data/index.js';
+import { writeAtomic } from '../train/files.js';
+import { lockFolder } from '../train/lock.js';
+import type { Progress } from '../train/options.js';
+import { type Candidate, isCompiled } from './candidate.js';
+import { ranked } from './ranking.js';
+import { type CompareResults, type CompareRun, writeResults } from './results.js';
+import { doRun, type RunContext } from './run.js';
+
+export interface CompareOptions extends Pick<RunContext, 'open' | 'signal' | 'versions' | 'loading' | 'warn'> {
+  readonly folder: string;
+  /** Planned, or read from the folder to go on. */
+  readonly results: CompareResults;
+  readonly candidates: readonly Candidate[];
+  readonly cache?: Map<string, Promise<DataSet>>;
+  /** Called whenever something has come of a run. */
+  readonly changed?: (results: CompareResults) => void;
+  /** Called after every step of a run. */
+  readonly progress?: (run: CompareRun, progress: Progress) => void;
+}
+
+/** Runs that are not done again: what they came to is a result. A failed one may do better when the machine does. */
+const OVER: readonly CompareRun['status'][] = ['finished', 'pruned', 'diverged'];
+
+export function isOver({ status }: CompareRun): boolean {
+  return OVER.includes(status);
+}
+
+export async function compare(options: CompareOptions): Promise<CompareResults> {
+  const { folder, candidates, signal, open, versions, loading, warn } = options;
+  const lock = await lockFolder(folder, warn ?? (() => undefined));
+  let results: CompareResults = ranked({ ...options.results, status: 'running', ended: undefined });
+  const cache = options.cache ?? new Map<string, Promise<DataSet>>();
+  const note = (run: CompareRun): void => {
+    results = ranked({ ...results, runs: results.runs.map((other) => (isSame(other, run) ? run : other)) });
+    options.changed?.(results);
+  };
+  try {
+    await writeTexts(folder, candidates, results);
+    await writeResults(folder, results);
+    options.changed?.(results);
+    let seed: string | undefined;
+    for (const { entry, seed: own } of results.runs) {
+      const run = results.runs.find((other) => other.entry === entry && other.seed === own) as CompareRun;
+      if (isOver(run) || signal?.aborted === true) continue;
+      // Rows are of their seed: those of the one before are not needed any more.
+      if (seed !== undefined && seed !== own) cache.clear();
+      seed = own;
+      const candidate = candidates.find((one) => one.entry.id === entry);
+      if (candidate === undefined || !isCompiled(candidate)) continue;
+      let going = true;
+      note({ ...run, status: 'running', message: undefined });
+      const { budget, metric, seeds, asked } = results;
+      const ended = await doRun(run, candidate, {
+        folder,
+        budget,
+        metric,
+        judgeSeed: BigInt(seeds[0]),
+        examples: asked.examples,
+        checkpointEvery: asked.checkpointEvery,
+        open,
+        cache,
+        signal,
+        versions,
+        loading,
+        warn,
+        progress: (progress) => options.progress?.(run, progress),
+        changed: (now) => void (going && note(now)),
+      });
+      going = false;
+      note(ended);
+      await writeResults(folder, results);
+    }
+    const over = results.runs.every((run) => isOver(run) || run.status === 'failed');
+    results = { ...results, status: over ? 'finished' : 'stopped', ended: new Date().toISOString() };
+    await writeResults(folder, results);
+    return results;
+  } finally {
+    await lock.release();
+  }
+}
+
+function isSame(a: CompareRun, b: CompareRun): boolean {
+  return a.entry === b.entry && a.seed === b.seed;
+}
+
+/** The text of every entry, to be held against each other. */
+async function writeTexts(folder: string, candidates: readonly Candidate[], { entries }: CompareResults): Promise<void> {
+  await mkdir(join(folder, 'specs'), { recursive: true });
+  for (const { id, text: path } of entries) {
+    const text = candidates.find(({ entry }) => entry.id === id)?.text;
+    if (path !== undefined && text !== undefined) await writeAtomic(join(folder, path), text);
+  }
+}

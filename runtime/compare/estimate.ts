@@ -1,0 +1,82 @@
+/** How long a comparison will take: by what its programs took before on this device, or by their first steps now and their FLOPs. */
+import { KeptFile } from '../data/kept.js';
+import type { Progress } from '../train/options.js';
+import { isOver } from './compare.js';
+import type { CompareResults, CompareRun } from './results.js';
+
+/** Pace files that are kept: those written last. */
+const MOST = 512;
+/** Steps, or seconds of them, after which a pace can be told. */
+const TELLING_STEPS = 20;
+const TELLING_SECONDS = 4;
+
+export interface Estimate {
+  /** Of the training that is left; measuring and drawing come on top. */
+  readonly seconds: number;
+  /** What it stands on. `flops`: at least one entry was never timed, and is guessed by its FLOPs from others. */
+  readonly by: 'budget' | 'paces' | 'flops';
+}
+
+/** Seconds a step of the entries, as far as they are known. */
+export class Paces {
+  /** By hash of the program. */
+  private readonly known = new Map<string, number>();
+  private began: { readonly run: CompareRun; readonly step: number; readonly at: number } | undefined;
+
+  private constructor(private readonly device: string) {}
+
+  /** With what was kept of these programs. */
+  static async of({ entries, machine }: CompareResults): Promise<Paces> {
+    const paces = new Paces(machine.device);
+    for (const { hash } of entries) {
+      const bytes = hash === undefined ? undefined : await paces.fileOf(hash).read();
+      const pace = bytes && Number(Buffer.from(bytes).toString());
+      if (hash !== undefined && pace !== undefined && pace > 0) paces.known.set(hash, pace);
+    }
+    return paces;
+  }
+
+  private fileOf(hash: string): KeptFile {
+    return new KeptFile('paces', [this.device, hash]);
+  }
+
+  /** Hears of every step; true where it made a pace known that was not. */
+  step(hash: string | undefined, run: CompareRun, { step, rate }: Progress): boolean {
+    if (hash === undefined) return false;
+    const now = performance.now() / 1000;
+    if (this.began?.run.folder !== run.folder) this.began = { run, step, at: now };
+    if (rate <= 0 || (step - this.began.step < TELLING_STEPS && now - this.began.at < TELLING_SECONDS)) return false;
+    const fresh = !this.known.has(hash);
+    this.known.set(hash, 1 / rate);
+    return fresh;
+  }
+
+  /** Keeps the pace of a run that has ended. */
+  async keep(hash: string | undefined): Promise<void> {
+    const pace = hash === undefined ? undefined : this.known.get(hash);
+    if (hash !== undefined && pace !== undefined) await this.fileOf(hash).write(Buffer.from(String(pace)), MOST);
+  }
+
+  /** What is left to train; undefined while nothing was timed. `now`: of the run under way. */
+  left({ runs, entries, budget }: CompareResults, now?: { readonly run: CompareRun; readonly step: number }): Estimate | undefined {
+    const open = runs.filter((run) => !isOver(run));
+    if (budget.kind === 'seconds') return { seconds: open.reduce((sum, run) => sum + Math.max(0, budget.seconds - run.seconds), 0), by: 'budget' };
+    const timed = entries.flatMap(({ hash, flopsPerStep }) => {
+      const pace = hash === undefined ? undefined : this.known.get(hash);
+      return pace === undefined || !flopsPerStep ? [] : [pace / flopsPerStep];
+    });
+    const perFlop = timed.length === 0 ? undefined : timed.reduce((a, b) => a + b, 0) / timed.length;
+    let by: Estimate['by'] = 'paces';
+    let seconds = 0;
+    for (const run of open) {
+      const entry = entries.find(({ id }) => id === run.entry);
+      const known = entry?.hash === undefined ? undefined : this.known.get(entry.hash);
+      const pace = known ?? (perFlop === undefined ? undefined : perFlop * run.flopsPerStep);
+      if (pace === undefined) return undefined;
+      if (known === undefined) by = 'flops';
+      const done = now !== undefined && now.run.folder === run.folder ? now.step : run.step;
+      seconds += pace * Math.max(0, (run.steps ?? 0) - done);
+    }
+    return { seconds, by };
+  }
+}
