@@ -1,12 +1,6 @@
 /** A run as one page, `index.html`: what it makes, at first and now, how its losses went, what was measured, and how to go on. Needs no network and no script. */
+import { documentOf, image, type Picture, section } from './document.js';
 import { escapeText } from './escape.js';
-
-export interface Picture {
-  /** A path beside the page, or a data URI. */
-  readonly source: string;
-  /** What it shows, for those who do not see it. */
-  readonly about: string;
-}
 
 /** Samples after so many steps. */
 export interface Look {
@@ -42,50 +36,26 @@ export interface PageFacts {
   readonly growing: boolean;
 }
 
-/** Seconds after which the page of a training under way is read again. */
-const AGAIN = 20;
-/** Signs of a fact that stands in a line of its own. */
-const LONG = 48;
-
 export function runPage(page: PageFacts): string {
   const { name, status, message, facts, samples, plots, figures, commands, spec, growing } = page;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-${growing ? `<meta http-equiv="refresh" content="${AGAIN}">\n` : ''}<title>${escapeText(name)} - ganc</title>
-<link rel="icon" href="data:,">
-<style>${STYLE}</style>
-</head>
-<body>
-<header>
-<h1>${escapeText(name)} <span class="status ${escapeText(status)}">${escapeText(status)}</span></h1>
-${message === undefined ? '' : `<p class="message">${escapeText(message)}</p>\n`}<dl>
-${facts.map(([term, text]) => `<div${text.length > LONG ? ' class="long"' : ''}><dt>${escapeText(term)}</dt><dd>${escapeText(text)}</dd></div>`).join('\n')}
-</dl>
-</header>
-<main>
-${[
-  ...samples.map((sample) => section(`Samples: ${sample.name}`, looks(sample.looks, page.wentOn))),
-  ...plots.map(({ title, svg }) => section(title, `<div class="plot">${svg.trim()}</div>`)),
-  figures === undefined ? '' : section('Figures', figureTable(figures)),
-  section(
-    'Next',
-    `<dl class="next">\n${commands.map(({ command, about }) => `<dt><code>${escapeText(command)}</code></dt><dd>${escapeText(about)}</dd>`).join('\n')}\n</dl>`,
-  ),
-  spec === undefined ? '' : section('Spec', `<details><summary>What was trained</summary>\n<pre>${escapeText(spec.trimEnd())}</pre></details>`),
-]
-  .filter((part) => part !== '')
-  .join('\n')}
-</main>
-</body>
-</html>
-`;
-}
-
-function section(title: string, body: string): string {
-  return `<section>\n<h2>${escapeText(title)}</h2>\n${body}\n</section>`;
+  return documentOf({
+    name,
+    status,
+    message,
+    facts,
+    growing,
+    style: STYLE,
+    sections: [
+      ...samples.map((sample) => section(`Samples: ${sample.name}`, looks(sample.looks, page.wentOn))),
+      ...plots.map(({ title, svg }) => section(title, `<div class="plot">${svg.trim()}</div>`)),
+      figures === undefined ? '' : section('Figures', figureTable(figures)),
+      section(
+        'Next',
+        `<dl class="next">\n${commands.map(({ command, about }) => `<dt><code>${escapeText(command)}</code></dt><dd>${escapeText(about)}</dd>`).join('\n')}\n</dl>`,
+      ),
+      spec === undefined ? '' : section('Spec', `<details><summary>What was trained</summary>\n<pre>${escapeText(spec.trimEnd())}</pre></details>`),
+    ],
+  });
 }
 
 /** The first beside the latest; below, all between. */
@@ -128,10 +98,6 @@ function pair(first: Look | undefined, latest: Look, heads: readonly (string | u
   return `<div class="pair">\n${figures.join('\n')}\n</div>`;
 }
 
-function image({ source, about }: Picture): string {
-  return `<img src="${escapeText(source)}" alt="${escapeText(about)}" loading="lazy">`;
-}
-
 function figureTable({ steps: at, rows: lines }: NonNullable<PageFacts['figures']>): string {
   const head = at.map((step) => `<th scope="col">${steps(step)}</th>`).join('');
   const body = lines.map(
@@ -145,46 +111,16 @@ function steps(step: number): string {
 }
 
 const STYLE = `
-:root { color-scheme: light dark; --ink: #1d2129; --soft: #5c6573; --line: #d9dee6; --ground: #fff; --card: #f5f7fa; --good: #1a7f4b; --bad: #b3261e; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6e9ee; --soft: #9aa4b2; --line: #333a45; --ground: #14171c; --card: #1d2129; --good: #5fd39a; --bad: #ff8a80; }
-  .plot svg { filter: invert(0.9) hue-rotate(180deg); }
-}
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 66rem; padding: 2rem 1.25rem 4rem; background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
-h1 { margin: 0 0 1rem; font-size: 1.75rem; overflow-wrap: anywhere; }
-h2 { margin: 2.5rem 0 0.75rem; font-size: 1.15rem; }
-.status { margin-left: 0.5rem; padding: 0.1rem 0.6rem; border: 1px solid; border-radius: 1rem; color: var(--soft); font-size: 0.8rem; font-weight: 500; vertical-align: middle; }
-.finished { color: var(--good); }
-.diverged, .failed, .message { color: var(--bad); }
-header dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 0.75rem 1.5rem; margin: 0; }
-.long { grid-column: 1 / -1; }
-dt { color: var(--soft); font-size: 0.8rem; }
-dd { margin: 0; overflow-wrap: anywhere; }
-table { border-collapse: collapse; }
-th, td { padding: 0.5rem 1rem 0.5rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: middle; font-weight: 400; }
-thead th { color: var(--soft); font-size: 0.8rem; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(19rem, 100%), 1fr)); gap: 1rem; margin: 0; padding: 0; list-style: none; }
 .cards li { display: flex; flex-direction: column; justify-content: space-between; padding: 0.9rem 1rem; background: var(--card); border-radius: 8px; }
 .cards p { margin: 0 0 0.6rem; }
 .cards div { display: flex; gap: 0.75rem; }
 .cards figure { flex: 0 1 50%; }
 .cards img { display: block; width: 100%; image-rendering: pixelated; }
-small { color: var(--soft); }
 .pair { display: flex; flex-wrap: wrap; gap: 1.5rem; }
 .pair figure { flex: 1 1 22rem; }
-figure { margin: 0; }
-figcaption { color: var(--soft); font-size: 0.8rem; }
-figure img { max-width: 100%; background: #fff; border-radius: 4px; }
 .steps { display: grid; grid-template-columns: repeat(auto-fill, minmax(18rem, 1fr)); gap: 1rem; margin-top: 1rem; }
 .files { color: var(--soft); font-size: 0.85rem; }
-a { color: inherit; }
-.plot, .wide { overflow-x: auto; }
-.plot svg { max-width: 100%; height: auto; border-radius: 4px; }
-.figures td, .figures thead th { text-align: right; font-variant-numeric: tabular-nums; }
 .next dt { margin-top: 0.75rem; }
-code, pre { font: 0.85rem/1.5 ui-monospace, monospace; }
 .next code { color: var(--ink); }
-pre { overflow-x: auto; padding: 1rem; background: var(--card); border-radius: 6px; }
-summary { cursor: pointer; color: var(--soft); }
 `;

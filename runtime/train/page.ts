@@ -3,7 +3,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Program } from '../../compiler/program/types.js';
 import { type Curve, curvePlot } from '../show/curves.js';
-import { type Look, type PageFacts, type Picture, runPage } from '../show/page.js';
+import { dataUri, type Picture } from '../show/document.js';
+import { type Look, type PageFacts, runPage } from '../show/page.js';
 import { writeAtomic } from './files.js';
 import { type RunRecord, runPaths } from './folder.js';
 import { readFigures, readMetrics, type StepMetrics } from './metrics.js';
@@ -101,10 +102,6 @@ function pictureOf(name: string, step: number, lines: readonly string[], ending:
     source: dataUri(ending, bytes),
     about: `${ending === '.gif' ? 'clip' : 'picture'} of ${name} made from "${lines.join('; ')}" after ${number(step)} steps`,
   };
-}
-
-function dataUri(file: string, bytes: Uint8Array): string {
-  return `data:image/${file.endsWith('.gif') ? 'gif' : 'png'};base64,${Buffer.from(bytes).toString('base64')}`;
 }
 
 function plotsOf(steps: readonly StepMetrics[]): PageFacts['plots'] {
