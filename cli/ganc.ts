@@ -87,7 +87,7 @@ export function commands(): Command {
     'after',
     `
 Results go to stdout, everything else to stderr.
-Exit codes: 0 good, 1 the spec or data is wrong, 2 usage, 3 the GPU or machine failed, 4 the training diverged, 130/143 stopped by a signal.
+Exit codes: 0 good, 1 the spec or data is wrong, 2 usage, 3 the GPU or machine failed, 4 the training diverged or a guard stopped it, 130/143 stopped by a signal.
 Environment: NO_COLOR=1 no colours, GANC_DEVICE=gpu|lavapipe|swiftshader forces a device, GANC_TUNE=off uses and keeps no measured choice of kernels,
 GANC_DEBUG=1 shows where an error arose.
 
@@ -205,6 +205,12 @@ First steps:
       .option('--from-nothing', 'draw the weights, also where the spec names a file to start from')
       .option('--metrics', 'measure the metrics at each checkpoint')
       .option('--best <metric>', 'as --metrics, and keep the checkpoint in which this is highest; NAME:low where less is better')
+      .addOption(
+        new Option(
+          '--guard <way>',
+          'what follows where D has won, G has collapsed or losses diverge: warn, stop, rollback (once, to the last good checkpoint, with other draws), or off; NaN and infinities always stop, unless it goes back (default: warn)',
+        ).choices(['warn', 'stop', 'rollback', 'off']),
+      )
       .option('--feed <file>', 'data, noise and other draws of every update (safetensors, PLAYER.NAME, e.g. D.x, D.z, G.z)')
       .option('--trace <file>', 'write losses, reports, first gradients and weights (safetensors)')
       .option('--trace-steps <list>', 'steps whose weights --trace holds, as in 1,10,50', stepList)

@@ -2,10 +2,14 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { compileSpec } from '../../compiler/compile.js';
+import type { Module } from '../../compiler/graph/module.js';
+import { lowerTraced } from '../../compiler/plan/lower.js';
 import { placesOf } from '../../compiler/plan/purpose.js';
 import type { MemoryPlan } from '../../compiler/program/memory.js';
 import type { Program } from '../../compiler/program/types.js';
 import type { GpuOptions } from '../../runtime/train/executor.js';
+import type { Traced } from '../../runtime/train/first-fault.js';
+import type { GuardReport, GuardWay } from '../../runtime/train/guards.js';
 import type { TrainOptions, TrainResult, TrainStart } from '../../runtime/train/options.js';
 import { readSafetensors } from '../../runtime/train/safetensors.js';
 import type { KernelChoice } from '../../runtime/tune/tune.js';
@@ -28,6 +32,7 @@ export interface TrainCommandOptions extends SpecOptions {
   readonly feed?: string;
   readonly trace?: string;
   readonly stats?: number;
+  readonly guard?: GuardWay;
   readonly traceSteps?: readonly number[];
   readonly metrics?: boolean;
   readonly best?: string;
@@ -70,6 +75,8 @@ export async function train(spec: string | undefined, options: TrainCommandOptio
       trace: options.trace,
       traceSteps: options.traceSteps,
       stats: options.stats,
+      guard: options.guard,
+      traced: resume === undefined || made !== undefined ? made?.traced : () => tracedRun(resume),
     },
     options,
     made?.places,
@@ -101,6 +108,8 @@ interface Made {
   readonly text?: string;
   /** Folder that the paths of its data start from: that of the spec. */
   readonly base: string;
+  /** As it was compiled, where that is done here. */
+  readonly traced?: () => Traced | undefined;
   /** Lines of the spec, for what does not fit on the device. */
   readonly places?: GpuOptions['places'];
 }
@@ -109,12 +118,26 @@ async function programOf(path: string, options: TrainCommandOptions): Promise<Ma
   if (isFolder(path)) return { program: await compiledFolder(path, options), base: '.' };
   const source = readSource(path);
   const fed = options.feed === undefined ? undefined : new Set((await readSafetensors(options.feed)).keys());
-  const made = await compiledSpec(source, options, { fed, trace: options.trace !== undefined, stats: options.stats !== undefined, noisesGiven: true });
+  const how = { fed, trace: options.trace !== undefined, stats: options.stats !== undefined, noisesGiven: true };
+  const made = await compiledSpec(source, options, how);
   const places = (): ((path: string) => string | undefined) => {
     const { module } = compileSpec(source, compileOptions(options));
     return module ? placesOf(module) : () => undefined;
   };
-  return { ...made, base: source.name === STDIN ? '.' : dirname(source.name), places };
+  const traced = () => tracedModule(compileSpec(source, { ...compileOptions(options), ...how }).module);
+  return { ...made, traced, base: source.name === STDIN ? '.' : dirname(source.name), places };
+}
+
+function tracedModule(module: Module | undefined): Traced | undefined {
+  return module && { module, lowered: lowerTraced(module) };
+}
+
+/** The program of a run, from the text in its folder. */
+function tracedRun(folder: string): Traced | undefined {
+  const { hyper, stats } = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8'));
+  const source = readSource(join(folder, 'spec.gan'));
+  const set = Object.fromEntries(Object.entries(hyper).map(([name, value]) => [name, String(value)]));
+  return tracedModule(compileSpec(source, { ...compileOptions({ set }), stats: stats !== undefined, noisesGiven: true }).module);
 }
 
 /** The run of this name that was begun or gone on with last; `out` names it where given. */
@@ -191,6 +214,11 @@ async function session(what: Omit<TrainOptions, 'open'>, { quiet, json, kernels,
         const shown = Object.entries(metrics).flatMap(([name, value]) => (typeof value === 'number' ? [`${name} ${number(value)}`] : []));
         err(`step ${count(step)}: ${shown.join('  ')}${best?.step === step ? '  (the best so far)' : ''}\n`);
       },
+      guarded: (report) => {
+        events('guard', report);
+        // Of a fault that ends the training the error says all.
+        if (report.guard !== 'numbers' || report.done !== 'stopped') warn(guardText(report));
+      },
       sampled: (files, figures, step) => {
         events('samples', { step, files, figures });
       },
@@ -200,13 +228,19 @@ async function session(what: Omit<TrainOptions, 'open'>, { quiet, json, kernels,
     if (!json) out(`${result.folder}\n`);
     if (talk) summary(result, first);
     if (talk && what.stats !== undefined) err(`statistics  ganc inspect ${result.folder}\n`);
-    process.exitCode = result.status === 'stopped' ? stop.code() : EXIT.good;
+    process.exitCode = result.stoppedBy !== undefined ? EXIT.diverged : result.status === 'stopped' ? stop.code() : EXIT.good;
   } catch (error) {
     line.end();
     throw error;
   } finally {
     stop.release();
   }
+}
+
+/** What a guard saw, what was done, what helps. */
+function guardText({ what, help, done, to }: GuardReport): string {
+  const then = done === 'went back' ? `; going back to step ${count(to ?? 0)}, with other draws from there` : '';
+  return `${what}${then}${done === 'stopped' ? '; stopping' : ''}\n  ${help}`;
 }
 
 function parameters(program: Program): Record<string, number> {

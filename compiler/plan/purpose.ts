@@ -83,7 +83,7 @@ function theirs(nodes: readonly Node[], ours: ReadonlySet<Source>): Span | undef
 }
 
 /** What a command computes: all that its results are made of, down to what it reads. Of a copy, what it copies. */
-function insideOf({ reads, writes }: Trace): Node[] {
+export function insideOf({ reads, writes }: Trace): Node[] {
   const written = writes.map(({ node }) => node);
   const ends = new Set(reads.map(({ node }) => node).filter((node) => !written.includes(node)));
   return topological(written, ends).filter((node) => !ends.has(node));

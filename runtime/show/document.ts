@@ -14,6 +14,8 @@ export interface DocumentFacts {
   readonly status: string;
   /** What went wrong. */
   readonly message?: string;
+  /** What was seen to go wrong on the way, and what helps. */
+  readonly guards?: readonly { readonly what: string; readonly help: string }[];
   /** Named and said in a line each. */
   readonly facts: readonly (readonly [string, string])[];
   /** As `section` makes them; empty ones are left out. */
@@ -29,7 +31,7 @@ const AGAIN = 20;
 /** Signs of a fact that stands in a line of its own. */
 const LONG = 48;
 
-export function documentOf({ name, status, message, facts, sections, style, growing }: DocumentFacts): string {
+export function documentOf({ name, status, message, guards = [], facts, sections, style, growing }: DocumentFacts): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -42,7 +44,7 @@ ${growing ? `<meta http-equiv="refresh" content="${AGAIN}">\n` : ''}<title>${esc
 <body>
 <header>
 <h1>${escapeText(name)} <span class="status ${escapeText(status)}">${escapeText(status)}</span></h1>
-${message === undefined ? '' : `<p class="message">${escapeText(message)}</p>\n`}${factList(facts)}
+${message === undefined ? '' : `<p class="message">${escapeText(message)}</p>\n`}${guards.map(({ what, help }) => `<p class="guard">${escapeText(what)} <small>${escapeText(help)}</small></p>\n`).join('')}${factList(facts)}
 </header>
 <main>
 ${sections.filter((part) => part !== '').join('\n')}
@@ -82,7 +84,8 @@ h1 { margin: 0 0 1rem; font-size: 1.75rem; overflow-wrap: anywhere; }
 h2 { margin: 2.5rem 0 0.75rem; font-size: 1.15rem; }
 .status { margin-left: 0.5rem; padding: 0.1rem 0.6rem; border: 1px solid; border-radius: 1rem; color: var(--soft); font-size: 0.8rem; font-weight: 500; vertical-align: middle; }
 .finished { color: var(--good); }
-.diverged, .failed, .message { color: var(--bad); }
+.diverged, .failed, .message, .guard { color: var(--bad); }
+.guard { overflow-wrap: anywhere; }
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 0.75rem 1.5rem; margin: 0; }
 .long { grid-column: 1 / -1; }
 dt { color: var(--soft); font-size: 0.8rem; }

@@ -19,6 +19,8 @@ export interface PageFacts {
   readonly status: string;
   /** What went wrong. */
   readonly message?: string;
+  /** What guards saw, and what helps. */
+  readonly guards?: readonly { readonly what: string; readonly help: string }[];
   /** Named and said in a line each. */
   readonly facts: readonly (readonly [string, string])[];
   /** By sample line, in the order of their steps. */
@@ -37,11 +39,12 @@ export interface PageFacts {
 }
 
 export function runPage(page: PageFacts): string {
-  const { name, status, message, facts, samples, plots, figures, commands, spec, growing } = page;
+  const { name, status, message, guards, facts, samples, plots, figures, commands, spec, growing } = page;
   return documentOf({
     name,
     status,
     message,
+    guards,
     facts,
     growing,
     style: STYLE,

@@ -112,6 +112,17 @@ export async function latestCheckpoint(folder: string, warn: (text: string) => v
   throw new RunError(`no checkpoint in ${folder} can be used`, reason, 'start the training anew');
 }
 
+/** The newest whole checkpoint of at most `step` steps; where all are of more, the oldest; undefined where there is none. */
+export async function checkpointBefore(folder: string, step: number): Promise<Checkpoint | undefined> {
+  const steps = await listSteps(folder);
+  const order = [...steps.filter((own) => own <= step), ...steps.filter((own) => own > step).reverse()];
+  for (const own of order) {
+    const found = await readCheckpoint(join(folder, checkpointName(own))).catch(() => undefined);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 /** Steps of which there is a checkpoint, newest first. */
 async function listSteps(folder: string): Promise<number[]> {
   const names = await readdir(folder).catch(() => [] as string[]);

@@ -17,6 +17,8 @@ export class RunError extends Error {
   }
 }
 
+export const DIVERGED_HELP = 'lower the learning rate, add a gradient penalty or normalisation, or look for a division or logarithm that can reach 0';
+
 /** Numbers stopped being numbers. The state before is in the last checkpoint. Exit code 4. */
 export class DivergedError extends Error {
   override readonly name = 'DivergedError';
@@ -32,10 +34,18 @@ export class DivergedError extends Error {
     readonly what: string,
     /** Path of the last checkpoint, if one was written. */
     readonly checkpoint: string | undefined,
+    /** Where that began, and what helps against it. */
+    readonly origin?: { readonly text: string; readonly help: string },
   ) {
     super(`the training diverged: ${player}, step ${step}: ${what}`);
-    this.reason = checkpoint === undefined ? 'no checkpoint had been written yet' : `the last good state is ${checkpoint}`;
-    this.mend = 'lower the learning rate, add a gradient penalty or normalisation, or look for a division or logarithm that can reach 0';
+    const state = checkpoint === undefined ? 'no checkpoint had been written yet' : `the last good state is ${checkpoint}`;
+    this.reason = origin === undefined ? state : `${origin.text}; ${state}`;
+    this.mend = origin?.help ?? DIVERGED_HELP;
+  }
+
+  /** As it is, with where it began. */
+  with(origin: { readonly text: string; readonly help: string }): DivergedError {
+    return new DivergedError(this.player, this.step, this.what, this.checkpoint, origin);
   }
 
   override toString(): string {

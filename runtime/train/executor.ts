@@ -6,7 +6,7 @@ import { Executor } from '../execute/executor.js';
 import { freeMemory, planOf, type Wanted } from '../execute/memory.js';
 import { type ChoiceOptions, chooseKernels } from '../tune/tune.js';
 
-export type TrainExecutor = Pick<Executor, 'submit' | 'read' | 'write' | 'setField' | 'close' | 'choice'>;
+export type TrainExecutor = Pick<Executor, 'submit' | 'read' | 'write' | 'setField' | 'close' | 'choice'> & Partial<Pick<Executor, 'stepThrough'>>;
 
 export interface Opened {
   readonly executor: TrainExecutor;

@@ -7,6 +7,7 @@ import { DataError } from '../data/error.js';
 import { type DataManifest, parseManifest } from '../data/manifest.js';
 import { RunError } from './errors.js';
 import { fileReason, writeAtomic } from './files.js';
+import type { GuardReport, GuardWay } from './guards.js';
 
 export const RUN_FORMAT = 'ganc-run/1';
 
@@ -50,6 +51,9 @@ export interface RunRecord {
   readonly start?: { readonly path: string; readonly step: number };
   /** Steps between statistics. */
   readonly stats?: number;
+  /** What follows an alarm of a guard, where it was said, and what guards have said. */
+  readonly guard?: GuardWay;
+  readonly guards?: readonly GuardReport[];
   readonly feed?: string;
 }
 

@@ -44,6 +44,12 @@ function plainNumbers(_key: string, value: unknown): unknown {
   return Number.isFinite(value) ? Number(value.toPrecision(8)) : String(value);
 }
 
+/** All records: of steps, of samples, of what was measured. */
+export async function readRecords(path: string): Promise<(Partial<StepMetrics> & { readonly step: number })[]> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  return text.split('\n').flatMap((line) => parseLine(line) ?? []);
+}
+
 /** The records of steps; other lines, and one that a crash cut short, are left out. */
 export async function readMetrics(path: string): Promise<StepMetrics[]> {
   const text = await readFile(path, 'utf8').catch(() => '');

@@ -3,7 +3,9 @@ import type { DataRequest, Program } from '../../compiler/program/types.js';
 import type { ModeStatistics } from '../data/gaussians.js';
 import type { DataSet } from '../data/index.js';
 import type { OpenExecutor } from './executor.js';
+import type { Traced } from './first-fault.js';
 import type { RunRecord } from './folder.js';
+import type { GuardReport, GuardWay } from './guards.js';
 
 export interface TrainOptions {
   /** What to train. When resuming it may be left out; given, it must have the hash of the run's own program, which is the one that is used. */
@@ -47,6 +49,10 @@ export interface TrainOptions {
   readonly best?: string;
   /** Measures the spec's metrics at each checkpoint, as `best` does. */
   readonly metrics?: boolean;
+  /** What follows an alarm of a guard; default that of the resumed run, else `warn`. */
+  readonly guard?: GuardWay;
+  /** The program as it was compiled, so that a fault can be told with its line. */
+  readonly traced?: () => Traced | undefined;
   /** Steps between checkpoints; default 500. There is always one at the end. */
   readonly checkpointEvery?: number;
   /** Checkpoints kept; default 3. */
@@ -72,6 +78,8 @@ export interface TrainOptions {
   readonly sampled?: (files: readonly string[], figures: ModeStatistics | undefined, step: number) => void;
   /** Called with the metrics of each checkpoint, where they are measured. */
   readonly measured?: (metrics: Readonly<Record<string, number | readonly number[]>>, best: RunRecord['best'], step: number) => void;
+  /** Called with what a guard says, and what was done. Without it, `warn` hears of it. */
+  readonly guarded?: (report: GuardReport) => void;
   readonly warn?: (text: string) => void;
 }
 
@@ -109,6 +117,10 @@ export interface TrainResult {
   readonly losses: Readonly<Record<string, number>>;
   readonly reports: Readonly<Record<string, number>>;
   readonly checkpoint?: string;
+  /** What guards have said in the whole run. */
+  readonly guards: readonly GuardReport[];
+  /** The one that stopped it. */
+  readonly stoppedBy?: GuardReport;
   /** Files of the last samples. */
   readonly samples: readonly string[];
   readonly figures?: ModeStatistics;

@@ -7,6 +7,7 @@ import { dataUri, type Picture } from '../show/document.js';
 import { type Look, type PageFacts, runPage } from '../show/page.js';
 import { writeAtomic } from './files.js';
 import { type RunRecord, runPaths } from './folder.js';
+import type { GuardReport } from './guards.js';
 import { readFigures, readMetrics, type StepMetrics } from './metrics.js';
 import { readShown, shownName } from './shown.js';
 
@@ -27,6 +28,7 @@ export async function writePage(folder: string, record: RunRecord, program: Prog
     name: record.name,
     status: record.status,
     message: record.message,
+    guards: record.guards?.map(guardOf),
     facts: factsOf(record, steps),
     samples,
     wentOn: record.start !== undefined,
@@ -37,6 +39,21 @@ export async function writePage(folder: string, record: RunRecord, program: Prog
     growing: record.status === 'running',
   };
   await writeAtomic(paths.page, runPage(page));
+}
+
+/** `losses.svg`, of the whole run. */
+export async function writePlot(folder: string, name: string): Promise<void> {
+  const paths = runPaths(folder);
+  const steps = await readMetrics(paths.metrics);
+  const players = [...new Set(steps.flatMap((s) => Object.keys(s.losses)))];
+  const curves = players.map((player) => ({ name: player, points: steps.map((s) => ({ x: s.step, y: Number(s.losses[player]) })) }));
+  if (steps.length > 0) await writeAtomic(paths.losses, curvePlot(curves, { title: `${name}: losses` }));
+}
+
+/** What a guard said, and what was done. */
+function guardOf({ what, help, step, done, to }: GuardReport): { what: string; help: string } {
+  const then = { warned: '', stopped: ' The training was stopped.', 'went back': ` The training went back to step ${number(to ?? 0)} and took other draws.` };
+  return { what: `Step ${number(step)}: ${what}.${then[done]}`, help };
 }
 
 function factsOf(record: RunRecord, steps: readonly StepMetrics[]): [string, string][] {

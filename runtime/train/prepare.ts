@@ -10,6 +10,7 @@ import { RunError } from './errors.js';
 import { type Feed, fedInputs, readFeed } from './feed.js';
 import { fileReason } from './files.js';
 import { type RunRecord, readProgramFolder, readRecord, readRunManifest, runPaths } from './folder.js';
+import type { GuardWay } from './guards.js';
 import { type InitialWeights, readInitial } from './initial.js';
 import { metricEntries } from './measure.js';
 import type { TrainOptions } from './options.js';
@@ -39,6 +40,7 @@ export interface Prepared {
   readonly trace?: Trace;
   /** Steps between statistics. */
   readonly stats?: number;
+  readonly guard: GuardWay;
   /** Metrics are measured at each checkpoint. */
   readonly measured: boolean;
   /** What decides which checkpoint is the best. */
@@ -95,6 +97,17 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
   if (feed !== undefined && steps > feed.steps) throw new RunError(`cannot train ${steps} steps`, `${feedPath} has inputs for ${feed.steps}`);
   const trace = options.trace === undefined ? undefined : new Trace(options.trace, program, plan, options.traceSteps ?? [], steps);
   if (options.trace !== undefined) await checkFolderOf(options.trace);
+  const guard = options.guard ?? past?.guard ?? 'warn';
+  if (guard === 'rollback' && (feed !== undefined || trace !== undefined || options.overfit))
+    throw new RunError(
+      'a training cannot go back and take other draws',
+      feed !== undefined
+        ? 'its draws come from a feed'
+        : trace !== undefined
+          ? 'its trace would hold steps that were given up'
+          : 'it has the same rows in every step',
+      'take --guard stop or --guard warn',
+    );
   const initial = options.init === undefined || options.init.length === 0 ? undefined : await readInitial(options.init, program, options.warn);
 
   const best = options.best === undefined ? past?.best : readBest(options.best, program);
@@ -135,6 +148,7 @@ export async function prepare(options: TrainOptions): Promise<Prepared> {
     start,
     trace,
     stats,
+    guard,
     measured,
     best,
     data,

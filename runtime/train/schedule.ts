@@ -29,9 +29,13 @@ export interface ScheduleOptions {
 
 /** The stream of rows that a step's shared part reads, and all updates where they share a batch. */
 const STEP = 'step';
+/** Among the counters of players, none of whom can have this name. */
+const AHEAD = 'steps given up';
 
 export class Schedule {
   private readonly counters = new Map<string, number>();
+  /** What the number of a step is ahead of its place, for draws and rows: the steps that were made and given up. */
+  private ahead = 0;
 
   constructor(
     private readonly program: Program,
@@ -43,11 +47,17 @@ export class Schedule {
 
   /** Updates that each player has done. */
   get done(): Record<string, number> {
-    return Object.fromEntries(this.counters);
+    return { ...Object.fromEntries(this.counters), ...(this.ahead > 0 && { [AHEAD]: this.ahead }) };
+  }
+
+  /** Gives up `steps` steps, which will be made again: with other draws and rows, as counters stay as they are. */
+  giveUp(steps: number): void {
+    this.ahead += steps;
   }
 
   /** Goes on from a checkpoint's counters. */
   restore(counters: Readonly<Record<string, number>>): void {
+    this.ahead = counters[AHEAD] ?? 0;
     for (const player of this.counters.keys()) this.counters.set(player, counters[player] ?? 0);
   }
 
@@ -57,10 +67,11 @@ export class Schedule {
    */
   step(step: number, watched = false): PlannedCall[] {
     const { plan } = this;
+    const number = step + this.ahead;
     const calls: PlannedCall[] = [];
     if (watched && plan.shared !== undefined && plan.sharedStats !== undefined)
-      calls.push({ ...this.call(plan.sharedStats, step, step, { stream: STEP, number: step }, plan.shared), stats: 'shared' });
-    if (plan.shared !== undefined) calls.push(this.call(plan.shared, step, step, { stream: STEP, number: step }));
+      calls.push({ ...this.call(plan.sharedStats, number, step, { stream: STEP, number }, plan.shared), stats: 'shared' });
+    if (plan.shared !== undefined) calls.push(this.call(plan.shared, number, step, { stream: STEP, number }));
     const lastOf = new Map<string, number>();
     for (const line of linesAt(plan, step)) {
       const { player, times } = line;
@@ -83,7 +94,7 @@ export class Schedule {
   }
 
   private rowsOf(player: string, step: number, counter: number): { stream: string; number: number } {
-    return this.plan.sharedBatch ? { stream: STEP, number: step } : { stream: player, number: counter };
+    return this.plan.sharedBatch ? { stream: STEP, number: step + this.ahead } : { stream: player, number: counter };
   }
 
   /** `fed`: the entry whose part of the feed it gets. */

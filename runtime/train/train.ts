@@ -3,22 +3,32 @@ import { join } from 'node:path';
 import { isSaved } from '../../compiler/program/variables.js';
 import type { ModeStatistics } from '../data/gaussians.js';
 import type { TensorData } from '../execute/tensor.js';
-import { curvePlot } from '../show/curves.js';
 import { aboutSamples } from './about-samples.js';
 import { better } from './best.js';
-import { BEST_CHECKPOINT, type Checkpoint, type CheckpointInfo, latestCheckpoint, saveCheckpoint, writeCheckpoint } from './checkpoint.js';
+import {
+  BEST_CHECKPOINT,
+  type Checkpoint,
+  type CheckpointInfo,
+  checkpointBefore,
+  latestCheckpoint,
+  readCheckpoint,
+  saveCheckpoint,
+  writeCheckpoint,
+} from './checkpoint.js';
 import { Clock } from './clock.js';
 import { DivergedError, RunError } from './errors.js';
 import { splitFigures } from './evaluate.js';
 import type { Opened } from './executor.js';
-import { writeAtomic } from './files.js';
+import { type FirstFault, faultHelp, faultText, findFirstFault } from './first-fault.js';
 import { discardRun, newRunFolder, RUN_FORMAT, type RunRecord, type RunStatus, runPaths, writeRecord, writeRunFiles } from './folder.js';
+import { Guarding } from './guarding.js';
+import type { Alarm, GuardReport } from './guards.js';
 import { sharedJudgeWeights } from './judge.js';
 import { lockFolder } from './lock.js';
 import { measure } from './measure.js';
-import { cutMetrics, MetricsLog, readMetrics, type StepMetrics } from './metrics.js';
+import { cutMetrics, MetricsLog, type StepMetrics } from './metrics.js';
 import type { TrainOptions, TrainResult } from './options.js';
-import { writePage } from './page.js';
+import { writePage, writePlot } from './page.js';
 import { type Prepared, prepare } from './prepare.js';
 import { RowFeeder } from './rows.js';
 import { CLIPS, TABLES } from './sample.js';
@@ -67,6 +77,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
           reports: {},
           checkpoint: checkpoint.path,
           samples: [],
+          guards: prepared.past?.guards ?? [],
           seconds: 0,
         };
       }
@@ -112,12 +123,16 @@ class Session {
   private readonly metrics: MetricsLog;
   private readonly statistics: Statistics | undefined;
   private readonly schedule: Schedule;
+  private readonly guarding: Guarding;
   private readonly feeder: RowFeeder;
   private readonly pace = new Pace();
   private readonly began = performance.now();
   /** Results under way, in order. */
   private readonly pending: Promise<void>[] = [];
   private failed = false;
+  /** Steps sent so far. */
+  private at = 0;
+  private stoppedBy: GuardReport | undefined;
   /** Time in steps, in all sessions: now, without what is between them; and at the last checkpoint. */
   private readonly clock: Clock;
   private savedSeconds: number;
@@ -135,13 +150,15 @@ class Session {
     private readonly opened: Opened,
     private readonly checkpoint: Checkpoint | undefined,
   ) {
-    const { program, plan, seed, data, feed, overfit, past } = prepared;
+    const { program, seed, data, overfit, past } = prepared;
     this.paths = runPaths(folder);
     this.savedSeconds = past?.seconds ?? 0;
     this.clock = new Clock(this.savedSeconds);
     this.metrics = new MetricsLog(this.paths.metrics);
     this.statistics = prepared.stats === undefined ? undefined : new Statistics(this.paths.stats, prepared.stats);
-    this.schedule = new Schedule(program, plan, { seed, rows: data?.count ?? 1, overfit, feed });
+    this.schedule = this.newSchedule();
+    const warn = options.warn;
+    this.guarding = new Guarding(prepared.guard, prepared, options.guarded ?? (({ what, help }) => warn?.(`${what}. ${help}`)));
     this.feeder = new RowFeeder(opened.executor, prepared, prepared.chosen, opened.fieldLimit);
     if (checkpoint !== undefined) {
       this.schedule.restore(checkpoint.counters);
@@ -175,6 +192,8 @@ class Session {
       init: prepared.initial?.from ?? past?.init,
       start: prepared.start === undefined ? past?.start : { path: prepared.start.path, step: prepared.start.step },
       stats: prepared.stats,
+      guard: options.guard ?? past?.guard,
+      guards: past?.guards,
       feed: prepared.feedPath,
     };
   }
@@ -188,25 +207,31 @@ class Session {
       const init = initial && { taken: initial.taken, weights: initial.weights, fresh: initial.fresh };
       this.options.started?.({ folder: this.folder, device: this.opened.device, data: data?.describe, init, from: start?.path, step: first, steps });
       await this.begin();
+      await this.guarding.begin(this.paths.metrics);
       // What it was like before, to be seen beside what comes; and a state to go on from.
       if (this.checkpoint === undefined && start !== undefined) {
         await this.save(first);
         await this.sample(first);
       }
-      const done = await this.loop(first);
+      const done = await this.steps(first);
       const status = done < steps && !this.over ? 'stopped' : 'finished';
       await this.save(done);
       if (status === 'finished') {
         await this.sample(done);
         await this.prepared.trace?.write();
+        if (this.guarding.alarm !== undefined) this.guarding.note(this.guarding.alarm, 'warned');
       }
-      await this.plot();
-      await this.note(status);
+      await this.metrics.flush();
+      await writePlot(this.folder, this.record.name);
+      const { stoppedBy } = this;
+      const { reports: guards } = this.guarding;
+      await this.note(status, stoppedBy?.what);
       await this.page();
       const { losses, reports } = this.numbers;
       const { files, figures } = this.samples;
       const { folder, seconds } = this;
-      return { folder, status, step: done, steps: this.record.steps, losses, reports, checkpoint: this.saved?.path, samples: files, figures, seconds };
+      const checkpoint = this.saved?.path;
+      return { folder, status, step: done, steps: this.record.steps, losses, reports, checkpoint, guards, stoppedBy, samples: files, figures, seconds };
     } catch (error) {
       this.failed = true;
       await Promise.allSettled(this.pending);
@@ -236,7 +261,86 @@ class Session {
     if (trace?.wants(0)) trace.keep(0, this.prepared.program, await executor.read());
   }
 
-  /** Runs steps until all are done or a stop is asked for; gives how many are done. */
+  private newSchedule(): Schedule {
+    const { program, plan, seed, data, overfit, feed } = this.prepared;
+    return new Schedule(program, plan, { seed, rows: data?.count ?? 1, overfit, feed });
+  }
+
+  /** Runs steps, and again from an earlier one where a guard wants it and it may; gives how many are done. */
+  private async steps(first: number): Promise<number> {
+    const { guarding } = this;
+    for (let step = first; ; ) {
+      try {
+        step = await this.loop(step);
+        const { alarm } = guarding;
+        // At the end there is nothing to stop.
+        if (alarm === undefined || step >= this.prepared.steps || this.over) return step;
+        if (guarding.goesBack) step = await this.goBack(alarm);
+        else {
+          this.stoppedBy = guarding.note(alarm, 'stopped');
+          return step;
+        }
+      } catch (error) {
+        if (!(error instanceof DivergedError) || guarding.way === 'off') throw error;
+        this.failed = true;
+        this.clock.stop();
+        await Promise.allSettled(this.pending);
+        // It is no more than an explanation: what happened is told in any case.
+        const fault = await this.firstFault(error).catch(() => undefined);
+        const told = fault === undefined ? error : error.with({ text: faultText(fault), help: faultHelp(fault.operation) });
+        const what = fault === undefined ? error.message : `${error.message}: ${faultText(fault)}`;
+        const alarm: Alarm = { guard: 'numbers', step: error.step, sound: error.step - 1, what, help: told.mend };
+        if (!guarding.goesBack) {
+          guarding.note(alarm, 'stopped');
+          throw told;
+        }
+        step = await this.goBack(alarm);
+      }
+    }
+  }
+
+  /** Makes the steps since the last sound state again, for the first value that is no number. */
+  private async firstFault({ step }: DivergedError): Promise<FirstFault | undefined> {
+    const { program, seed, start } = this.prepared;
+    const { signal, loading, traced } = this.options;
+    const { executor } = this.opened;
+    const from = this.saved && (await readCheckpoint(this.saved.path));
+    const schedule = this.newSchedule();
+    schedule.restore(from?.counters ?? start?.counters ?? {});
+    if (from === undefined) await this.begin();
+    else executor.write(from.values);
+    const stretch = { from: from?.step ?? start?.step ?? 0, until: step };
+    return findFirstFault({ program, executor, feeder: this.feeder, schedule, seed, ...stretch, traced, signal, progress: loading });
+  }
+
+  /** Goes back to the last checkpoint from before the trouble, or to the beginning, and takes other draws and rows from there. Gives its step. */
+  private async goBack(alarm: Alarm): Promise<number> {
+    const { executor } = this.opened;
+    const { program, seed, start } = this.prepared;
+    const from = await checkpointBefore(this.paths.checkpoints, alarm.sound);
+    const to = from?.step ?? start?.step ?? 0;
+    this.pending.length = 0;
+    this.failed = false;
+    this.schedule.giveUp(this.at - to);
+    if (from === undefined) await this.begin();
+    else {
+      executor.write(from.values);
+      // So that a run which is resumed from there has the other draws, too.
+      const info = { hash: program.hash, seed, step: to, counters: this.schedule.done, choice: executor.choice };
+      this.saved = { step: to, path: await saveCheckpoint(this.paths.checkpoints, info, from.values, Math.max(1, this.options.keep ?? KEEP)) };
+    }
+    await this.metrics.flush();
+    await this.statistics?.flush();
+    await cutMetrics(this.paths.metrics, to);
+    await cutMetrics(this.paths.stats, to);
+    this.samples = { files: [], step: -1 };
+    this.guarding.note(alarm, 'went back', to);
+    await this.guarding.begin(this.paths.metrics);
+    await this.note('running');
+    return to;
+  }
+
+  /** Runs steps until all are done, a stop is asked for or a guard calls; gives how many are done. */
   private async loop(first: number): Promise<number> {
     const { steps, seconds, trace, program } = this.prepared;
     const { signal, checkpointEvery } = this.options;
@@ -246,10 +350,11 @@ class Session {
     let stretches = stretch === undefined ? 0 : Math.floor(this.savedSeconds / stretch);
     let step = first;
     this.clock.start();
-    while (step < steps && !this.over && signal?.aborted !== true) {
+    while (step < steps && !this.over && signal?.aborted !== true && this.guarding.alarm === undefined) {
       const planned = this.schedule.step(step, this.statistics?.wants(step + 1, steps));
       const calls = this.feeder.prepare(planned);
       step++;
+      this.at = step;
       this.send(step, calls);
       while (this.pending.length >= Math.max(1, this.options.inFlight ?? IN_FLIGHT)) await this.pending.shift();
       if (trace?.wants(step)) {
@@ -291,6 +396,7 @@ class Session {
         this.failed = true;
         throw new DivergedError(diverged.player, step, diverged.what, this.saved?.path);
       }
+      this.guarding.losses(step, losses);
       this.prepared.trace?.record(calls, results);
       this.statistics?.record(step, calls, results);
       this.pace.tick(performance.now());
@@ -373,6 +479,7 @@ class Session {
       }
       files.push(...written.files);
       figures ??= written.figures;
+      await this.guarding.samples(step, plan, written.figures, this.opened, this.feeder, this.metrics);
     }
     if (figures !== undefined) this.metrics.add({ step, figures: { modes: figures.found, of: figures.modes, near: figures.near, samples: figures.samples } });
     this.samples = { files, figures, step };
@@ -390,21 +497,13 @@ class Session {
     }
   }
 
-  /** `losses.svg`, of the whole run. */
-  private async plot(): Promise<void> {
-    await this.metrics.flush();
-    const steps = await readMetrics(this.paths.metrics);
-    const players = [...new Set(steps.flatMap((s) => Object.keys(s.losses)))];
-    const curves = players.map((name) => ({ name, points: steps.map((s) => ({ x: s.step, y: Number(s.losses[name]) })) }));
-    if (steps.length > 0) await writeAtomic(this.paths.losses, curvePlot(curves, { title: `${this.record.name}: losses` }));
-  }
-
   private async note(status: RunStatus, message?: string): Promise<void> {
     const step = this.saved?.step ?? 0;
     // How many there are to be is not known before the time for them is over.
     const steps = this.prepared.seconds === undefined ? this.prepared.steps : step;
     const ended = status === 'running' ? undefined : new Date().toISOString();
-    this.record = { ...this.record, status, message, step, steps, seconds: this.savedSeconds, ended };
+    const guards = this.guarding.reports.length > 0 ? this.guarding.reports : undefined;
+    this.record = { ...this.record, status, message, guards, step, steps, seconds: this.savedSeconds, ended };
     await writeRecord(this.folder, this.record);
   }
 }

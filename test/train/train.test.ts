@@ -60,7 +60,7 @@ const json = async (path: string) => JSON.parse(await readFile(path, 'utf8')) as
 describe('a run', () => {
   test('calls each update with its counter, step and rows, in one submit a step', async () => {
     const { log, result, folder } = await finish({ steps: 3 }, { times: 2 });
-    expect(log.submits).toEqual([1, 3, 3, 3, 1, 1, 1, 1]);
+    expect(log.submits).toEqual([1, 3, 3, 3, 1, 1, 1, 1, 1, 1]);
     expect(log.calls.map((c) => [c.entry, c.counter, c.step])).toEqual([
       ['init', 0, undefined],
       ['update.D', 0, 0],
@@ -76,6 +76,9 @@ describe('a run', () => {
       ['sample.point', 1, undefined],
       ['sample.point', 2, undefined],
       ['sample.point', 3, undefined],
+      // Once more, and with other noise: does it matter?
+      ['sample.point', 0, undefined],
+      ['sample.point', 65536, undefined],
     ]);
     const rows = log.calls.filter((c) => c.entry === 'update.D').flatMap((c) => [...c.rows!]);
     // 18 rows are for training: the first 18 of D's stream are a permutation of them.
