@@ -144,10 +144,13 @@ async function session(
   };
   const passing = (text: string): void => {
     if (!talk) return;
-    if (err.terminal) live.draw(() => `${leaderboard(now)}\n${text}`);
+    underWay = text;
+    if (err.terminal) live.draw(shown);
     else line.working(text);
   };
   let now = planned;
+  let underWay = '';
+  const shown = (): string => `${leaderboard(now)}\n${underWay}`;
   const done = planned.runs.filter(isOver).length;
   const known = paces.left(planned);
   if (talk) header(folder, planned, done, estimateText(known));
@@ -167,6 +170,8 @@ async function session(
       loading: passing,
       warn,
       changed: (next) => {
+        const begun = next.runs.find((run) => run.status === 'running' && now.runs.find((old) => old.folder === run.folder)?.status !== 'running');
+        if (talk && !err.terminal && begun !== undefined) err(`${placeText(next, begun)}\n`);
         const over = next.runs.filter((run) => isOver(run) || run.status === 'failed');
         const fresh = over.filter((run) => now.runs.find((old) => old.folder === run.folder)?.status !== run.status);
         now = next;
@@ -174,7 +179,7 @@ async function session(
           void paces.keep(hashOf(run));
           if (talk && !err.terminal) err(`${placeText(now, run)}: ${outcomeText(now, run)}\n`);
         }
-        if (talk) live.draw(() => leaderboard(now), true);
+        if (talk) live.draw(shown, true);
       },
       progress: (run, progress) => {
         const timed = paces.step(hashOf(run), run, progress);
@@ -183,7 +188,7 @@ async function session(
           told = true;
           if (!err.terminal)
             err(
-              `time        about ${roughly(left.seconds)} of training are left, by the first ${count(progress.step)} steps${left.by === 'flops' ? ' and the FLOPs of the others: a guess' : ''}\n`,
+              `time        about ${roughly(left.seconds)} are left, by the first ${count(progress.step)} steps${left.by === 'flops' ? ' and the FLOPs of the others: a guess' : ''}\n`,
             );
         }
         const all = left === undefined ? '' : `  all: ${duration(left.seconds)} left`;

@@ -133,8 +133,11 @@ async function candidateOf(entry: CompareEntry, source: Source | FileError, opti
     };
     return { entry: { ...entry, text: `specs/${entry.id}.gan` }, program, text, base, places };
   } catch (error) {
-    if (!(error instanceof Reported)) throw error;
-    return { entry: { ...entry, mistake }, base };
+    if (error instanceof Reported) return { entry: { ...entry, mistake }, base };
+    // It is a good spec, but no GPU can hold it.
+    const { message, mend, exitCode } = error as { message: string; mend?: string; exitCode?: unknown };
+    if (typeof exitCode !== 'number') throw error;
+    throw new FileError(`${entry.label} cannot be trained: ${message}`, `${mend ? `${mend}; or ` : ''}compare without it (nothing was trained)`);
   }
 }
 

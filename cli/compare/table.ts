@@ -87,7 +87,7 @@ export function leaderboard(results: CompareResults): string {
     const tied = tie === undefined || rows === undefined ? undefined : entry.summary?.[rows]?.[tie];
     const done = own.filter(({ status }) => status !== 'waiting');
     const mean = (of: (run: CompareRun) => number): number => done.reduce((sum, run) => sum + of(run), 0) / Math.max(1, done.length);
-    if (entry.mistake !== undefined) return ['-', entry.label, 'the spec is wrong: see above'];
+    if (entry.mistake !== undefined) return ['-', entry.label, ...head.slice(2, -3).map(() => ''), 'none: the spec is wrong', '', ''];
     return [
       entry.rank === undefined ? '-' : String(entry.rank),
       entry.label,
@@ -158,10 +158,10 @@ export function estimateText(estimate: Estimate | undefined): string {
   if (estimate === undefined) return 'not known before the first steps';
   const ways = {
     budget: 'the budget; measuring and drawing come on top',
-    paces: 'by what these programs took before on this device; measuring and drawing come on top',
-    flops: 'a guess, by the FLOPs of those that were never timed here; measuring and drawing come on top',
+    paces: 'by what these programs took before on this device',
+    flops: 'a guess, by the FLOPs of those that were never timed here',
   };
-  return `${estimate.by === 'budget' ? '' : 'about '}${roughly(estimate.seconds)} of training: ${ways[estimate.by]}`;
+  return `${estimate.by === 'budget' ? '' : 'about '}${roughly(estimate.seconds)}: ${ways[estimate.by]}`;
 }
 
 /** `run 3 of 12  ring:plain, seed 1`. */

@@ -52,9 +52,10 @@ export async function compare(options: CompareOptions): Promise<CompareResults> 
       const candidate = candidates.find((one) => one.entry.id === entry);
       if (candidate === undefined || !isCompiled(candidate)) continue;
       let going = true;
-      note({ ...run, status: 'running', message: undefined });
+      const begun: CompareRun = { ...run, status: 'running', message: undefined };
+      note(begun);
       const { budget, metric, seeds, asked } = results;
-      const ended = await doRun(run, candidate, {
+      const ended = await doRun(begun, candidate, {
         folder,
         budget,
         metric,
@@ -66,8 +67,8 @@ export async function compare(options: CompareOptions): Promise<CompareResults> 
         signal,
         versions,
         loading,
-        warn,
-        progress: (progress) => options.progress?.(run, progress),
+        warn: (text) => warn?.(`${candidate.entry.label}, seed ${run.seed}: ${text}`),
+        progress: (progress) => options.progress?.(begun, progress),
         changed: (now) => void (going && note(now)),
       });
       going = false;

@@ -11,17 +11,17 @@ const TELLING_STEPS = 20;
 const TELLING_SECONDS = 4;
 
 export interface Estimate {
-  /** Of the training that is left; measuring and drawing come on top. */
+  /** What is left. */
   readonly seconds: number;
   /** What it stands on. `flops`: at least one entry was never timed, and is guessed by its FLOPs from others. */
   readonly by: 'budget' | 'paces' | 'flops';
 }
 
-/** Seconds a step of the entries, as far as they are known. */
+/** Seconds a step of the entries, as far as they are known, with their share of what is measured and drawn at checkpoints. */
 export class Paces {
   /** By hash of the program. */
   private readonly known = new Map<string, number>();
-  private began: { readonly run: CompareRun; readonly step: number; readonly at: number } | undefined;
+  private began: { readonly folder: string; readonly step: number; readonly at: number } | undefined;
 
   private constructor(private readonly device: string) {}
 
@@ -44,10 +44,12 @@ export class Paces {
   step(hash: string | undefined, run: CompareRun, { step, rate }: Progress): boolean {
     if (hash === undefined) return false;
     const now = performance.now() / 1000;
-    if (this.began?.run.folder !== run.folder) this.began = { run, step, at: now };
-    if (rate <= 0 || (step - this.began.step < TELLING_STEPS && now - this.began.at < TELLING_SECONDS)) return false;
+    // Drivers compile in the first steps: a pace that is known counts from the second one.
+    if (this.began?.folder !== run.folder || rate <= 0) this.began = { folder: run.folder, step, at: now };
+    const [steps, seconds] = [step - this.began.step, now - this.began.at];
+    if (steps === 0 || (steps < TELLING_STEPS && seconds < TELLING_SECONDS)) return false;
     const fresh = !this.known.has(hash);
-    this.known.set(hash, 1 / rate);
+    this.known.set(hash, seconds / steps);
     return fresh;
   }
 

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RunError } from '../train/errors.js';
 import { fileReason, writeAtomic } from '../train/files.js';
+import type { GuardReport } from '../train/guards.js';
 
 export const COMPARE_FORMAT = 'ganc-compare/1';
 
@@ -180,6 +181,8 @@ export interface CompareRun {
   readonly parameters: number;
   /** Bytes on the device. */
   readonly memory: number;
+  /** What the guards of its training said, if anything. */
+  readonly guards?: readonly GuardReport[];
   /** Losses of the last step, by player. */
   readonly losses?: Readonly<Record<string, number>>;
   /** What was measured of the finished run; the first kind is what it is ranked by. */

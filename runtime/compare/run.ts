@@ -109,7 +109,7 @@ async function standOf(
   { metric }: RunContext,
   every: number | undefined,
   fresh: readonly Point[],
-): Promise<Pick<CompareRun, 'step' | 'seconds' | 'flops' | 'losses' | 'curve'>> {
+): Promise<Pick<CompareRun, 'step' | 'seconds' | 'flops' | 'guards' | 'losses' | 'curve'>> {
   const record = await readRecord(folder).catch(() => undefined);
   const step = record?.step ?? 0;
   const { metrics } = runPaths(folder);
@@ -122,7 +122,8 @@ async function standOf(
     return value === undefined || typeof value === 'object' || !due ? [] : [{ step: at, value: Number(value) }];
   });
   const once = curve.filter(({ step }, i) => curve.findIndex((other) => other.step === step) === i);
-  return { step, seconds: record?.seconds ?? 0, flops: flopsOf(program, step), ...(losses && { losses }), curve: once };
+  const guards = record?.guards;
+  return { step, seconds: record?.seconds ?? 0, flops: flopsOf(program, step), ...(guards?.length && { guards }), ...(losses && { losses }), curve: once };
 }
 
 /** Figures of a mixture's modes, as `metrics.jsonl` has them at each checkpoint. */

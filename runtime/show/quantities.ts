@@ -20,7 +20,8 @@ export function bytes(value: number): string {
 export function magnitude(value: number): string {
   const units = ['', ' k', ' M', ' G', ' T', ' P'];
   let unit = 0;
-  while (Math.abs(value) >= 1000 && unit < units.length - 1) {
+  // What would round to 1000 is one of the next unit.
+  while (Math.abs(value) >= 999.5 && unit < units.length - 1) {
     value /= 1000;
     unit++;
   }
