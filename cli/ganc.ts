@@ -1,6 +1,7 @@
 /** The commands and their options; what each does is in `commands/`, loaded when it is called. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { RowKind } from '../runtime/data/index.js';
+import { type Filter, readFilter } from '../runtime/train/filter.js';
 import { EXIT, report } from './errors.js';
 import { err, forgiveClosedPipes } from './terminal.js';
 import { version } from './version.js';
@@ -45,6 +46,12 @@ function rowKinds(text: string): RowKind[] {
     if (kind === undefined) throw new InvalidArgumentError('Rows are held-out, unseen or training, or several with commas between.');
     return kind;
   });
+}
+
+function filters(text: string, before: readonly Filter[] = []): Filter[] {
+  const filter = readFilter(text);
+  if (filter === undefined) throw new InvalidArgumentError('Write name=value, or !=, <, <=, >, >=, as in status=finished or near>0.9.');
+  return [...before, filter];
 }
 
 /** `--set k=v`, repeatable. */
@@ -311,6 +318,40 @@ First steps:
     'compare a.gan b.gan --budget "500 steps" --metric purity',
     'compare gan.gan --sweep width=16,32 --budget "1e12 flops" --seeds 6 --csv runs.csv',
     'compare --resume compare/gan-1',
+  );
+
+  examples(
+    program
+      .command('runs')
+      .description('list runs: what was trained with which settings, how far it came, its last losses and metrics; those begun last come first')
+      .argument('[folder]', 'where they are, also deeper in it (default: runs)')
+      .option(
+        '--filter <what>',
+        'only those of which this holds, as in name=ring*, status=finished, near>0.9: a fact, setting, metric or loss (repeatable)',
+        filters,
+      )
+      .option('--sort <name>', 'by this, the highest first; NAME:low: the lowest first')
+      .option('--json', 'as JSON, with all that is known of each')
+      .action(async (folder: string | undefined, options) => (await import('./commands/runs.js')).runs(folder, options)),
+    'runs',
+    'runs --filter name=ring --filter near>0.9 --sort near',
+    'runs compare-1 --json',
+  );
+
+  examples(
+    program
+      .command('diff')
+      .description(
+        'two specs, or two runs, beside each other: lines, settings, parameters, costs, memory, losses, metrics; exit code 0 whether they differ or not',
+      )
+      .argument('<a>', 'spec file, or folder of a run')
+      .argument('<b>', 'another')
+      .option('--variants <list>', 'variants of the specs, A,B: plain,wide; or ,wide to hold one beside the spec without', (text: string) => text.split(','))
+      .option('--json', 'as JSON')
+      .action(async (a: string, b: string, options) => (await import('./commands/diff.js')).diff(a, b, options)),
+    'diff specs/dcgan.gan specs/lsgan.gan',
+    'diff runs/gan-1 runs/gan-2',
+    'diff gan.gan gan.gan --variants ,wide',
   );
 
   examples(

@@ -5,7 +5,7 @@
  */
 import type { Program } from '../../compiler/program/types.js';
 import { entryOf } from '../execute/packing.js';
-import type { StepMetrics } from './metrics.js';
+import type { Line } from './metrics.js';
 
 /** What follows an alarm. Numbers that are none stop a training in any case, unless it goes back. */
 export type GuardWay = 'off' | 'warn' | 'stop' | 'rollback';
@@ -106,9 +106,7 @@ export class Guards {
   }
 
   /** Goes through the records of a run up to here, without a word. */
-  restore(
-    records: readonly (Partial<StepMetrics> & { step: number; variety?: Record<string, Variety>; figures?: { modes: number; of: number; near: number } })[],
-  ): void {
+  restore(records: readonly Line[]): void {
     for (const { step, losses, variety, figures } of records) {
       if (losses !== undefined) this.losses(step, losses);
       for (const [name, found] of Object.entries(variety ?? {})) this.variety(step, name, found);

@@ -18,6 +18,12 @@ export interface Lock {
   release(): Promise<void>;
 }
 
+/** Whether a process has the folder. */
+export async function isLocked(folder: string): Promise<boolean> {
+  const holder = parse(await readFile(join(folder, 'lock'), 'utf8').catch(() => ''));
+  return holder !== undefined && alive(holder);
+}
+
 /** Takes the folder, or throws RunError naming the process that has it. A stale lock is removed, with a warning. */
 export async function lockFolder(folder: string, warn: (text: string) => void): Promise<Lock> {
   const path = join(folder, 'lock');

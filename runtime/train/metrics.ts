@@ -1,6 +1,7 @@
 /** `metrics.jsonl`: one line a step, the record of a run. Appended in blocks; what a resumed run repeats is cut off first. */
 import { appendFile, readFile } from 'node:fs/promises';
 import { writeAtomic } from './files.js';
+import type { Variety } from './guards.js';
 
 export interface StepMetrics {
   /** Counted from 1: steps done after this one. */
@@ -12,6 +13,17 @@ export interface StepMetrics {
   /** Fields of objectives that are records: `D.real`. */
   readonly parts?: Readonly<Record<string, number>>;
   readonly reports?: Readonly<Record<string, number>>;
+}
+
+/** A line of any kind: of a step, of samples, of what was measured. */
+export interface Line extends Partial<StepMetrics> {
+  readonly step: number;
+  /** At a checkpoint, by name. */
+  readonly metrics?: Readonly<Record<string, number | readonly number[] | string>>;
+  /** Of points from a mixture of Gaussians. */
+  readonly figures?: { readonly modes: number; readonly of: number; readonly near: number };
+  /** How much samples differ over noise, by sample line. */
+  readonly variety?: Readonly<Record<string, Variety>>;
 }
 
 /** Lines kept back at most before they are appended. */
@@ -45,7 +57,7 @@ function plainNumbers(_key: string, value: unknown): unknown {
 }
 
 /** All records: of steps, of samples, of what was measured. */
-export async function readRecords(path: string): Promise<(Partial<StepMetrics> & { readonly step: number })[]> {
+export async function readRecords(path: string): Promise<Line[]> {
   const text = await readFile(path, 'utf8').catch(() => '');
   return text.split('\n').flatMap((line) => parseLine(line) ?? []);
 }
@@ -80,9 +92,9 @@ export async function cutMetrics(path: string, step: number): Promise<void> {
   if (result !== text) await writeAtomic(path, result);
 }
 
-function parseLine(line: string): (Partial<StepMetrics> & { step: number }) | undefined {
+function parseLine(line: string): Line | undefined {
   try {
-    const record = JSON.parse(line) as StepMetrics;
+    const record = JSON.parse(line) as Line;
     return typeof record?.step === 'number' ? record : undefined;
   } catch {
     return undefined;
