@@ -293,11 +293,15 @@ First steps:
       .command('compare')
       .description('train specs, variants and settings under one budget, several seeds each, and rank them by a metric')
       .argument('[spec...]', 'spec files; not needed with --resume')
-      .option('--variants <names>', 'all, or names with commas between, beside the specs themselves (default: all of a spec that is alone and not swept)')
+      .option(
+        '--variants <names>',
+        'all, or names with commas between, beside the specs themselves (default: all of a spec that is alone and neither swept nor searched)',
+      )
       .addOption(
         new Option('--sweep <name=values>', 'a hyper with values, with commas between: each is compared (repeatable: all combinations)').argParser(sweep),
       )
       .addOption(new Option('--set <name=value>', "a hyper's value in all of them (repeatable)").argParser(setting))
+      .option('--search <way...>', '"random N": N settings beside the specs\' own, drawn from the ranges that they declare (hyper width = 16 in [8, 16, 32])')
       .option('--seeds <n>', 'how many seeds each is trained with', whole('--seeds', 1), 3)
       .option('--seed <n>', 'the first seed (default: 0)', seed)
       .option('--budget <amount>', 'of each run: "500 steps", "5 minutes" of training, or "1e12 flops" (default: the steps of each spec)')

@@ -20,6 +20,7 @@ export interface CompareCommandOptions {
   readonly variants?: string;
   readonly sweep?: Record<string, readonly string[]>;
   readonly set?: Record<string, string>;
+  readonly search?: readonly string[];
   readonly seeds: number;
   readonly seed?: bigint;
   readonly budget?: string;
@@ -246,10 +247,23 @@ function exitCodeOf({ entries, runs }: CompareResults): number {
 
 function requestOf(words: readonly string[], options: CompareCommandOptions): CompareRequest {
   const { variants, sweep, set, seeds, seed = 0n, metric, examples, checkpointEvery } = options;
-  const { specs, budget } = withUnit(words, options.budget);
+  // What follows the two words of a search are specs.
+  const { specs, budget } = withUnit([...words, ...(options.search ?? []).slice(2)], options.budget);
   if (specs.length === 0)
     throw new UsageError('nothing to compare', 'name specs: ganc compare a.gan b.gan; or a comparison to go on with: ganc compare --resume compare/gan-1');
-  return { specs, variants, sweep, set, seeds, seed: String(seed), budget, metric, examples, checkpointEvery };
+  return { specs, variants, sweep, set, search: searchOf(options.search), seeds, seed: String(seed), budget, metric, examples, checkpointEvery };
+}
+
+/** `--search random 20`. */
+function searchOf(words: readonly string[] | undefined): number | undefined {
+  if (words === undefined) return undefined;
+  const [way, amount = ''] = words;
+  if (way !== 'random' || !/^[1-9]\d{0,5}$/.test(amount))
+    throw new UsageError(
+      `'--search ${words.slice(0, 2).join(' ')}' is no search`,
+      'write --search random 20: so many settings, drawn from the ranges that the spec declares',
+    );
+  return Number(amount);
 }
 
 /** `--budget 500 steps` without quotes: the unit has come among the specs. */
@@ -261,7 +275,7 @@ function withUnit(words: readonly string[], budget: string | undefined): { specs
 
 /** As a shell reads it. */
 function commandOf(request: CompareRequest): string {
-  const { specs, variants, sweep = {}, set = {}, seeds, seed, budget, metric, examples, checkpointEvery } = request;
+  const { specs, variants, sweep = {}, set = {}, search, seeds, seed, budget, metric, examples, checkpointEvery } = request;
   const option = (name: string, value: string | number | undefined): string[] => (value === undefined ? [] : [name, String(value)]);
   const words = [
     'ganc',
@@ -270,6 +284,7 @@ function commandOf(request: CompareRequest): string {
     ...option('--variants', variants),
     ...Object.entries(sweep).flatMap(([name, values]) => option('--sweep', `${name}=${values.join(',')}`)),
     ...Object.entries(set).flatMap(([name, value]) => option('--set', `${name}=${value}`)),
+    ...(search === undefined ? [] : ['--search', 'random', String(search)]),
     ...option('--seeds', seeds),
     ...option('--seed', seed === '0' ? undefined : seed),
     ...option('--budget', budget),

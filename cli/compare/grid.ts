@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { compileSpec } from '../../compiler/compile.js';
 import { merge } from '../../compiler/elaborate/merge.js';
+import { hyperRanges } from '../../compiler/hypers.js';
 import { placesOf } from '../../compiler/plan/purpose.js';
 import { type Diagnostic, Diagnostics } from '../../grammar/diagnostics.js';
 import { parse } from '../../grammar/parser.js';
@@ -15,6 +16,7 @@ import { FileError, Reported, UsageError } from '../errors.js';
 import { compiledSpec } from '../programs.js';
 import { compileOptions, readSource, type SpecOptions, STDIN, showDiagnostics } from '../source.js';
 import { err } from '../terminal.js';
+import { drawnSettings } from './search.js';
 
 /** More than can be waited for, and looked at. */
 const MOST = 1000;
@@ -24,8 +26,13 @@ export async function gridOf(request: CompareRequest, cwd: string, working: (tex
   const sources = request.specs.map((path) => sourceOf(path, cwd));
   const variants = variantsOf(request, sources);
   const sweep = settingsOf(request.sweep ?? {});
-  const points = sources.flatMap(({ path, source }, i) => variants[i].flatMap((variant) => sweep.map((settings) => ({ path, source, variant, settings }))));
-  if (points.length > MOST) throw new UsageError(`${points.length} entries are too many to be compared`, `${MOST} are the most; sweep fewer values`);
+  const points = sources.flatMap(({ path, source }, i) =>
+    variants[i].flatMap((variant) => {
+      const drawn = drawnOf(request, path, source, variant);
+      return sweep.flatMap((settings) => [{}, ...drawn].map((more) => ({ path, source, variant, settings: { ...settings, ...more } })));
+    }),
+  );
+  if (points.length > MOST) throw new UsageError(`${points.length} entries are too many to be compared`, `${MOST} are the most; sweep or draw fewer values`);
   const names = namesOf(request.specs);
   const labels = unique(
     points.map(({ path, variant, settings }) => labelOf(names.get(path) as string, variant, settings)),
@@ -59,9 +66,9 @@ function sourceOf(path: string, cwd: string): Named {
 }
 
 /** Of each spec: itself, which is undefined, then its variants. A spec that cannot be read or has mistakes has none but itself. */
-function variantsOf({ variants: asked, specs, sweep }: CompareRequest, sources: readonly Named[]): (string | undefined)[][] {
+function variantsOf({ variants: asked, specs, sweep, search }: CompareRequest, sources: readonly Named[]): (string | undefined)[][] {
   const known = sources.map(({ source }) => (source instanceof FileError ? [] : declared(source)));
-  const all = asked === 'all' || (asked === undefined && specs.length === 1 && sweep === undefined);
+  const all = asked === 'all' || (asked === undefined && specs.length === 1 && sweep === undefined && search === undefined);
   const wanted = (asked ?? '').split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()]));
   const there = [...new Set(known.flat())];
   const missing = all ? undefined : wanted.find((name) => !there.includes(name));
@@ -78,6 +85,22 @@ function declared(source: Source): string[] {
   const diagnostics = new Diagnostics();
   const { spec } = merge(parse(source, diagnostics), source, diagnostics, compileOptions({}));
   return diagnostics.failed ? [] : spec.items.flatMap((item) => (item.kind === 'variant' ? [item.name.text] : []));
+}
+
+/** What a search draws of a spec that is right: hypers that are swept or set keep their values. Throws UsageError where it declares no range. */
+function drawnOf({ search, seed, sweep = {}, set = {} }: CompareRequest, path: string, source: Source | FileError, variant: string | undefined) {
+  if (search === undefined || source instanceof FileError) return [];
+  const ranges = hyperRanges(source, compileOptions({ variant }));
+  const open = ranges.filter(({ name }) => sweep[name] === undefined && set[name] === undefined);
+  if (open.length === 0 && !failed(source, variant)) {
+    const mend = ranges.length > 0 ? 'all that it declares are swept or set' : 'declare one, as in: hyper width = 16 in [8, 16, 32]';
+    throw new UsageError(`${path} has no hyper with a range to search`, mend);
+  }
+  return drawnSettings(open, search, BigInt(seed));
+}
+
+function failed(source: Source, variant: string | undefined): boolean {
+  return compileSpec(source, compileOptions({ variant })).diagnostics.some(({ severity }) => severity === 'error');
 }
 
 /** Every combination of the values. */

@@ -49,10 +49,12 @@ export interface CompareResults {
 export interface CompareRequest {
   /** Paths, seen from `cwd`. */
   readonly specs: readonly string[];
-  /** Absent: all of a spec that is alone and not swept, else none. */
+  /** Absent: all of a spec that is alone and neither swept nor searched, else none. */
   readonly variants?: string;
   readonly sweep?: Readonly<Record<string, readonly string[]>>;
   readonly set?: Readonly<Record<string, string>>;
+  /** Points drawn from the ranges that each spec declares, beside its own values. */
+  readonly search?: number;
   /** How many, and the first one. */
   readonly seeds: number;
   readonly seed: string;

@@ -143,6 +143,19 @@ test('under a budget of FLOPs a wider net gets fewer steps, and all get as many 
   }
 });
 
+test('a search draws settings from the declared ranges, beside the spec itself', async () => {
+  const words = ['--search', 'random', '1', 'small.gan', '--seeds', '1', '--budget', '2 steps'];
+  const made = await ganc(['compare', ...words, '--json', '-q'], { cwd, env });
+  expect(made.code, made.stderr).toBe(0);
+  const { entries, runs, command } = JSON.parse(made.stdout) as CompareResults;
+  expect(command).toBe("ganc compare small.gan --search random 1 --seeds 1 --budget '2 steps'");
+  expect(entries).toHaveLength(2);
+  expect(entries[0].settings).toEqual({});
+  expect(['8', '16', '32']).toContain(entries[1].settings.width);
+  expect(entries[1].hyper?.width).toBe(Number(entries[1].settings.width));
+  expect(runs.map(({ status }) => status)).toEqual(['finished', 'finished']);
+});
+
 describe('what cannot be compared', () => {
   test.each([
     [['small.gan', '--budget', '5 minuets'], 1, ["'5 minuets' is no budget", "did you mean 'minutes'?"]],
@@ -151,6 +164,8 @@ describe('what cannot be compared', () => {
     [['small.gan', '--variants', 'fats'], 2, ["no spec has a variant 'fats'", "did you mean 'fast'?"]],
     [['small.gan', '--sweep', 'width'], 2, ['Write name=value,value']],
     [['small.gan', '--sweep', 'widht=1,2'], 1, ['no hyper `widht`', 'did you mean `width`?', 'there is nothing to compare']],
+    [['small.gan', '--search', 'grid', '3'], 2, ["'--search grid 3' is no search", 'write --search random 20']],
+    [['small.gan', '--search', 'random', '3', '--set', 'width=8'], 2, ['no hyper with a range', 'all that it declares are swept or set']],
     [['-'], 2, ['save the spec to a file']],
     [[], 2, ['nothing to compare', 'ganc compare a.gan b.gan']],
     [['--resume', 'nowhere'], 1, ['nowhere holds no comparison']],
