@@ -289,7 +289,7 @@ class Session {
         const fault = await this.firstFault(error).catch(() => undefined);
         const told = fault === undefined ? error : error.with({ text: faultText(fault), help: faultHelp(fault.operation) });
         const what = fault === undefined ? error.message : `${error.message}: ${faultText(fault)}`;
-        const alarm: Alarm = { guard: 'numbers', step: error.step, sound: error.step - 1, what, help: told.mend };
+        const alarm: Alarm = { guard: 'numbers', step: error.step, sound: (fault?.step ?? error.step) - 1, what, help: told.mend };
         if (!guarding.goesBack) {
           guarding.note(alarm, 'stopped');
           throw told;

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { checkpointName, readCheckpoint } from '../../runtime/train/checkpoint.js';
 import { type Alarm, type GuardPlan, Guards } from '../../runtime/train/guards.js';
 import { readRecords } from '../../runtime/train/metrics.js';
 import { readSafetensors } from '../../runtime/train/safetensors.js';
@@ -127,6 +128,7 @@ beforeAll(() => {
     wild: spec(LOGISTIC, 'E[softplus(-D(fake))] +\n    0.001 * E[log(40 - step + 0 * abs(fake))]'),
     // Of draws, one in 2,000 is below.
     unlucky: spec(LOGISTIC, 'E[softplus(-D(fake))] + 0.001 * E[log(e - 0.0005)]', '1e-3', 'e = uniform()'),
+    squares: spec('E[softplus(-D(x))] + E[softplus(D(exp(x * step * 10)))]', 'E[softplus(-D(fake))]'),
     point: spec(LOGISTIC, 'E[abs(fake - 0.5)]', '3e-2'),
     unbounded: spec('exp(step / 50) * (E[D(fake)] - E[D(x)])', '-E[D(fake)]'),
   };
@@ -153,6 +155,13 @@ describe('trainings', () => {
     expect(result.stderr).toMatch(/the first value that is no number is (NaN|-Infinity) \(\d+ of \d+\): [\w.#]+, in update\.G, step 4[12]; no checkpoint/);
   });
 
+  test('a fault that was not seen at once is told where it began: an optimizer whose squares are over the largest number', async () => {
+    const result = await ganc(['train', 'squares.gan', '--out', 'squares'], { cwd });
+    const [, seen] = /the training diverged: D, step (\d+)/.exec(result.stderr) ?? [];
+    const [, began] = /Infinity \(\d+ of \d+\): mul of (?:[-\d.e+]+) and (?:[-\d.e+]+) in D\.optimizer, in update\.D, step (\d+)/.exec(result.stderr) ?? [];
+    expect(Number(began)).toBeLessThan(Number(seen));
+  });
+
   test('rollback: once, with other draws, and the same again where it is resumed', async () => {
     const unlucky = ['train', 'unlucky.gan', '--seed', '6', '--checkpoint-every', '20', '--guard', 'rollback', '--steps', '100'];
     const result = await ganc([...unlucky, '--out', 'back'], { cwd });
@@ -164,6 +173,9 @@ describe('trainings', () => {
     expect(record('back')).toMatchObject({ status: 'finished', step: 100 });
     const records = await readRecords(join(cwd, 'back', 'metrics.jsonl'));
     expect(records.filter(({ losses }) => losses !== undefined).map((r) => r.step)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
+    // What it went back to holds the counters that it went on with, should it be killed before the next checkpoint.
+    const { counters } = await readCheckpoint(join(cwd, 'back', 'checkpoints', checkpointName(to)));
+    expect(counters.D).toBeGreaterThanOrEqual(step);
     // A run that stops after it and goes on has the same draws.
     expect((await ganc([...unlucky, '--steps', '90', '--out', 'halves'], { cwd })).code).toBe(0);
     expect((await ganc(['train', '--resume', 'halves', '--steps', '100'], { cwd })).code).toBe(0);
