@@ -306,6 +306,7 @@ First steps:
       .option('--seed <n>', 'the first seed (default: 0)', seed)
       .option('--budget <amount>', 'of each run: "500 steps", "5 minutes" of training, or "1e12 flops" (default: the steps of each spec)')
       .option('--metric <name>', "the figure that ranks; NAME:low where less is better (default: the first of the first spec's metrics)")
+      .option('--halving', 'stop the poor ones early: the best third goes on at each rung of the budget, 1/9, 1/3, 1 (asynchronous successive halving)')
       .option('--examples <n>', 'how many examples the metrics are measured on at the end (default: 1000)', whole('--examples', 1))
       .option(
         '--checkpoint-every <n>',

@@ -27,6 +27,7 @@ export interface CompareCommandOptions {
   readonly metric?: string;
   readonly examples?: number;
   readonly checkpointEvery?: number;
+  readonly halving?: boolean;
   readonly out?: string;
   readonly resume?: string;
   readonly json?: boolean;
@@ -67,6 +68,12 @@ export async function compared(words: readonly string[], options: CompareCommand
   const seed = BigInt(request.seed);
   const plan = await planComparison(candidates, { budget, metric: request.metric, seed, survey: surveyGpu, cache, loading, warn });
   line.clear();
+  const trainable = plan.entries.filter(({ mistake }) => mistake === undefined).length;
+  if (request.halving && trainable > 0 && (plan.metric === undefined || trainable < 3))
+    throw new UsageError(
+      plan.metric === undefined ? 'halving needs a metric to tell who is poor' : `halving lets a third go on, and of ${trainable} there is none`,
+      plan.metric === undefined ? 'add a line such as: metric brightness = E[G(z)]' : 'compare three or more, or leave out --halving',
+    );
   const wrong = plan.entries.filter(
     ({ id, mistake }) => mistake !== undefined && candidates.some((one) => one.entry.id === id && one.entry.mistake === undefined),
   );
@@ -225,7 +232,7 @@ function header(folder: string, results: CompareResults, done: number, time: str
   if (metric)
     err(`metric      ${metric.name}, ${metric.lowest ? 'less' : 'more'} is better${metric.tie === undefined ? '' : `; where equal, ${metric.tie}`}\n`);
   err(`arithmetic  ${budget.kind === 'seconds' ? 'as much as the time is enough for' : `${magnitude(flops)} FLOPs`}\n`);
-  err(`time        ${time}\n`);
+  err(`time        ${results.asked.halving ? 'at most, since halving stops the poor ones: ' : ''}${time}\n`);
   err(`folder      ${folder}${done > 0 ? `, going on: ${count(done)} of ${count(runs.length)} runs are done` : ''}\n`);
 }
 
@@ -246,12 +253,12 @@ function exitCodeOf({ entries, runs }: CompareResults): number {
 }
 
 function requestOf(words: readonly string[], options: CompareCommandOptions): CompareRequest {
-  const { variants, sweep, set, seeds, seed = 0n, metric, examples, checkpointEvery } = options;
+  const { variants, sweep, set, seeds, seed = 0n, metric, examples, checkpointEvery, halving } = options;
   // What follows the two words of a search are specs.
   const { specs, budget } = withUnit([...words, ...(options.search ?? []).slice(2)], options.budget);
   if (specs.length === 0)
     throw new UsageError('nothing to compare', 'name specs: ganc compare a.gan b.gan; or a comparison to go on with: ganc compare --resume compare/gan-1');
-  return { specs, variants, sweep, set, search: searchOf(options.search), seeds, seed: String(seed), budget, metric, examples, checkpointEvery };
+  return { specs, variants, sweep, set, search: searchOf(options.search), seeds, seed: String(seed), budget, metric, examples, checkpointEvery, halving };
 }
 
 /** `--search random 20`. */
@@ -275,7 +282,7 @@ function withUnit(words: readonly string[], budget: string | undefined): { specs
 
 /** As a shell reads it. */
 function commandOf(request: CompareRequest): string {
-  const { specs, variants, sweep = {}, set = {}, search, seeds, seed, budget, metric, examples, checkpointEvery } = request;
+  const { specs, variants, sweep = {}, set = {}, search, seeds, seed, budget, metric, examples, checkpointEvery, halving } = request;
   const option = (name: string, value: string | number | undefined): string[] => (value === undefined ? [] : [name, String(value)]);
   const words = [
     'ganc',
@@ -291,6 +298,7 @@ function commandOf(request: CompareRequest): string {
     ...option('--metric', metric),
     ...option('--examples', examples),
     ...option('--checkpoint-every', checkpointEvery),
+    ...(halving ? ['--halving'] : []),
   ];
   return words.map((word) => (/^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ');
 }

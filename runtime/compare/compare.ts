@@ -6,6 +6,7 @@ import { writeAtomic } from '../train/files.js';
 import { lockFolder } from '../train/lock.js';
 import type { Progress } from '../train/options.js';
 import { type Candidate, isCompiled } from './candidate.js';
+import { atRung, nextHalving, rungsOf } from './halving.js';
 import { ranked } from './ranking.js';
 import { type CompareResults, type CompareRun, writeResults } from './results.js';
 import { doRun, type RunContext } from './run.js';
@@ -30,7 +31,7 @@ export function isOver({ status }: CompareRun): boolean {
 }
 
 export async function compare(options: CompareOptions): Promise<CompareResults> {
-  const { folder, candidates, signal, open, versions, loading, warn } = options;
+  const { folder, candidates, signal, versions, loading, warn } = options;
   const lock = await lockFolder(folder, warn ?? (() => undefined));
   let results: CompareResults = ranked({ ...options.results, status: 'running', ended: undefined });
   const cache = options.cache ?? new Map<string, Promise<DataSet>>();
@@ -43,37 +44,56 @@ export async function compare(options: CompareOptions): Promise<CompareResults> 
     await writeResults(folder, results);
     options.changed?.(results);
     let seed: string | undefined;
-    for (const { entry, seed: own } of results.runs) {
-      const run = results.runs.find((other) => other.entry === entry && other.seed === own) as CompareRun;
-      if (isOver(run) || signal?.aborted === true) continue;
-      // Rows are of their seed: those of the one before are not needed any more.
-      if (seed !== undefined && seed !== own) cache.clear();
+    const { halving } = results.asked;
+    const rungs = rungsOf(results.entries.filter(({ mistake }) => mistake === undefined).length);
+    const tried = new Set<string>();
+    const going = (): boolean => signal?.aborted !== true;
+    while (going()) {
+      const job = halving ? nextHalving(results, tried) : nextInOrder(results, tried);
+      if (job === undefined) break;
+      const { rung } = job;
+      // All runs of an entry are sent to a rung together.
+      if (rung !== undefined)
+        results = { ...results, runs: results.runs.map((other) => (other.entry === job.run.entry && !isOver(other) ? { ...other, rung } : other)) };
+      const run = results.runs.find((other) => isSame(other, job.run)) as CompareRun;
+      const { entry, seed: own } = run;
+      if (rung === undefined) tried.add(run.folder);
+      // Rows are of their seed: those of the one before are not needed any more, where seeds do not take turns.
+      if (!halving && seed !== undefined && seed !== own) cache.clear();
       seed = own;
       const candidate = candidates.find((one) => one.entry.id === entry);
-      if (candidate === undefined || !isCompiled(candidate)) continue;
-      let going = true;
+      if (candidate === undefined || !isCompiled(candidate)) throw new Error(`${entry} has runs, and no program`);
+      let open = true;
       const begun: CompareRun = { ...run, status: 'running', message: undefined };
       note(begun);
       const { budget, metric, seeds, asked } = results;
-      const ended = await doRun(begun, candidate, {
+      const context: RunContext = {
         folder,
         budget,
         metric,
         judgeSeed: BigInt(seeds[0]),
         examples: asked.examples,
         checkpointEvery: asked.checkpointEvery,
-        open,
+        open: options.open,
         cache,
         signal,
         versions,
         loading,
         warn: (text) => warn?.(`${candidate.entry.label}, seed ${run.seed}: ${text}`),
         progress: (progress) => options.progress?.(begun, progress),
-        changed: (now) => void (going && note(now)),
-      });
-      going = false;
-      note(ended);
+        changed: (now) => void (open && note(now)),
+      };
+      const ended = await doRun(begun, candidate, context, rung === undefined ? 1 : rungs[rung]);
+      open = false;
+      if (ended.status === 'failed') tried.add(ended.folder);
+      const there = rung !== undefined && (ended.status === 'finished' || (ended.status === 'stopped' && going()));
+      note(there ? atRung(ended, results) : ended);
       await writeResults(folder, results);
+    }
+    // What was left at a rung when nothing more was promising.
+    if (halving && going()) {
+      const runs = results.runs.map((run): CompareRun => (run.status === 'stopped' || run.status === 'waiting' ? { ...run, status: 'pruned' } : run));
+      results = ranked({ ...results, runs });
     }
     const over = results.runs.every((run) => isOver(run) || run.status === 'failed');
     results = { ...results, status: over ? 'finished' : 'stopped', ended: new Date().toISOString() };
@@ -82,6 +102,12 @@ export async function compare(options: CompareOptions): Promise<CompareResults> 
   } finally {
     await lock.release();
   }
+}
+
+/** The first run that is to be done, seed by seed. */
+function nextInOrder({ runs }: CompareResults, tried: ReadonlySet<string>): { readonly run: CompareRun; readonly rung?: undefined } | undefined {
+  const run = runs.find((one) => !isOver(one) && !tried.has(one.folder));
+  return run && { run };
 }
 
 function isSame(a: CompareRun, b: CompareRun): boolean {

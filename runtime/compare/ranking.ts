@@ -39,7 +39,9 @@ function summaryOf(runs: readonly CompareRun[], against: readonly CompareRun[]):
       if (values.length === 0) continue;
       const differences = runs.flatMap((run) => {
         const [own, other] = [found(run), found(against.find(({ seed }) => seed === run.seed))];
-        return own === undefined || other === undefined ? [] : [own - other];
+        // At different rungs they had different budgets.
+        const equal = against.find(({ seed }) => seed === run.seed)?.rungs?.length === run.rungs?.length;
+        return own === undefined || other === undefined || !equal ? [] : [own - other];
       });
       const pairs = paired(differences);
       figures[rows] = { ...figures[rows], [name]: { ...spread(values), ...(pairs && { paired: pairs }) } };
@@ -75,6 +77,8 @@ interface Standing {
   readonly entry: CompareEntry;
   /** Share of its ended runs that came to a figure: an entry that fails now and then does not win by the seeds that are left. */
   readonly sound: number;
+  /** How far halving let it come. */
+  readonly reached: number;
   readonly value: number;
   readonly tie: number;
 }
@@ -90,7 +94,8 @@ function standingOf(entry: CompareEntry, runs: readonly CompareRun[], metric: Ra
   const measured = over.filter((run) => figureOf(run, metric.name) !== undefined).length;
   return {
     entry,
-    sound: measured / over.length,
+    sound: over.length === 0 ? 1 : measured / over.length,
+    reached: Math.min(...runs.flatMap((run) => (figureOf(run, metric.name) === undefined ? [] : [run.rungs?.length ?? 0]))),
     value: Number.isNaN(value) ? Number.NEGATIVE_INFINITY : metric.lowest ? -value : value,
     tie: (metric.tie && meanOf(metric.tie)) || 0,
   };
@@ -106,7 +111,7 @@ function withRanks(entries: readonly CompareEntry[], { metric, runs }: CompareRe
         metric,
       ) ?? [],
   );
-  const better = (a: Standing, b: Standing): number => a.sound - b.sound || compare(a.value, b.value) || compare(a.tie, b.tie);
+  const better = (a: Standing, b: Standing): number => a.sound - b.sound || a.reached - b.reached || compare(a.value, b.value) || compare(a.tie, b.tie);
   return entries.map((entry) => {
     const own = standings.find((standing) => standing.entry === entry);
     return own === undefined ? entry : { ...entry, rank: 1 + standings.filter((other) => better(other, own) > 0).length };

@@ -62,6 +62,8 @@ export interface CompareRequest {
   readonly metric?: string;
   readonly examples?: number;
   readonly checkpointEvery?: number;
+  /** The poor ones are stopped early, by asynchronous successive halving. */
+  readonly halving?: boolean;
 }
 
 /** The same for every run. `own`: as many steps as each spec says. */
@@ -154,7 +156,7 @@ export interface Paired {
   readonly adjusted?: number;
 }
 
-/** `waiting`: not begun; `finished`: trained and measured; `pruned`: stopped early by --halving, measured where it stopped. */
+/** `waiting`: not begun; `finished`: trained and measured; `stopped`: by a signal, or at a rung of --halving; `pruned`: left behind there, measured where it stopped. */
 export type CompareStatus = 'waiting' | 'running' | 'finished' | 'stopped' | 'pruned' | 'diverged' | 'failed';
 
 export interface CompareRun {
@@ -183,6 +185,9 @@ export interface CompareRun {
   readonly parameters: number;
   /** Bytes on the device. */
   readonly memory: number;
+  /** With --halving: which rung it was sent to, from 0, and the ranking metric at those that it has come to. */
+  readonly rung?: number;
+  readonly rungs?: readonly { readonly step: number; readonly value: number }[];
   /** What the guards of its training said, if anything. */
   readonly guards?: readonly GuardReport[];
   /** Losses of the last step, by player. */

@@ -45,8 +45,11 @@ interface Point {
   readonly metrics: Readonly<Record<string, number | readonly number[] | string>>;
 }
 
-/** The run as it is when it has ended or was stopped. What goes wrong in it is its status, with the message. */
-export async function doRun(run: CompareRun, candidate: Compiled, context: RunContext): Promise<CompareRun> {
+/**
+ * The run as it is when it has ended or was stopped. What goes wrong in it is its status, with the message. `share`: of the budget, after which it is measured, and may go
+ * on another time.
+ */
+export async function doRun(run: CompareRun, candidate: Compiled, context: RunContext, share = 1): Promise<CompareRun> {
   const folder = join(context.folder, run.folder);
   const resume = existsSync(runPaths(folder).record) ? folder : undefined;
   // What a process left behind that was killed before there was a run.
@@ -71,8 +74,8 @@ export async function doRun(run: CompareRun, candidate: Compiled, context: RunCo
     const result = await train({
       ...trainedAs(candidate),
       ...(resume === undefined ? { out: folder, seed: BigInt(run.seed) } : { resume, seed: BigInt(run.seed) }),
-      steps: run.steps,
-      seconds: budget.kind === 'seconds' ? budget.seconds : undefined,
+      steps: run.steps === undefined ? undefined : Math.max(1, Math.ceil(run.steps * share)),
+      seconds: budget.kind === 'seconds' ? budget.seconds * share : undefined,
       checkpointEvery,
       judgeSeed,
       open,
@@ -89,7 +92,8 @@ export async function doRun(run: CompareRun, candidate: Compiled, context: RunCo
       sampled: (_, figures, step) => figures && note({ step, metrics: { modes: figures.found, near: figures.near } }),
     });
     if (result.status === 'stopped') return await now('stopped');
-    return await now('finished', { measured: await measuredOf(folder, candidate, context), steps: result.step });
+    const measured = await measuredOf(folder, candidate, context);
+    return share < 1 ? await now('stopped', { measured }) : await now('finished', { measured, steps: result.step });
   } catch (error) {
     if (error instanceof DivergedError) return now('diverged', { message: error.message });
     const { message, reason } = error as { message?: string; reason?: string };

@@ -157,6 +157,33 @@ test('a run that diverges or fails is a row that says so, and the others run; a 
   ]);
 });
 
+test('halving trains all to the first rung, the best third on; what is left behind is pruned where it stands, also after a stop', async () => {
+  const three = [candidate('a'), candidate('b'), candidate('c')];
+  const results = await planned(three, ['0'], STEPS, 16);
+  const halved = { ...results, asked: { ...results.asked, halving: true } };
+  const whole = await compare(options(await newFolder(), halved, three));
+  expect(whole.status).toBe('finished');
+  expect(whole.runs.map(({ status, step }) => [status, step])).toEqual([
+    ['finished', 16],
+    ['pruned', 6],
+    ['pruned', 6],
+  ]);
+  expect(whole.runs[0].rungs?.map(({ step }) => step)).toEqual([6, 16]);
+  expect(whole.entries.map(({ rank }) => rank)).toEqual([1, 2, 2]);
+  const folder = await newFolder();
+  for (const at of [3, 12]) {
+    const controller = new AbortController();
+    const now = at === 3 ? halved : await readResults(folder);
+    const progress: CompareOptions['progress'] = (run, { step }) => run.entry === (at === 3 ? 'b' : 'a') && step === at && controller.abort();
+    expect(await compare({ ...options(folder, now, three), signal: controller.signal, progress })).toMatchObject({ status: 'stopped' });
+  }
+  expect(lasting(await compare(options(folder, await readResults(folder), three)))).toEqual(lasting(whole));
+  // As without a rung: the same weights, so the same figures.
+  const straight = await compare(options(await newFolder(), await planned([three[0]], ['0'], STEPS, 16), three));
+  expect(straight.runs[0].measured).toEqual(whole.runs[0].measured);
+  expect(straight.runs[0].losses).toEqual(whole.runs[0].losses);
+});
+
 test('a budget of time gives every run the same, whatever its steps', async () => {
   const one = [candidate('a')];
   const results = await compare(options(await newFolder(), await planned(one, ['0'], { kind: 'seconds', seconds: 0.3 }), one));
