@@ -4,7 +4,16 @@ import { dirname, join } from 'node:path';
 import { budgetText, readBudget } from '../../runtime/compare/budget.js';
 import { type Candidate, isCompiled } from '../../runtime/compare/candidate.js';
 import { csvOf } from '../../runtime/compare/csv.js';
-import { COMPARE_FORMAT, type CompareRequest, type CompareResults, type CompareRun, RESULTS, readResults, resultsJson } from '../../runtime/compare/results.js';
+import {
+  COMPARE_FORMAT,
+  type CompareRequest,
+  type CompareResults,
+  type CompareRun,
+  REPORT,
+  RESULTS,
+  readResults,
+  resultsJson,
+} from '../../runtime/compare/results.js';
 import type { DataSet } from '../../runtime/data/index.js';
 import type { Progress } from '../../runtime/train/options.js';
 import { gridOf, requestHash } from '../compare/grid.js';
@@ -243,6 +252,7 @@ function footer(folder: string, results: CompareResults, isOver: (run: CompareRu
   if (status === 'stopped')
     err(`stopped: ${count(runs.filter(isOver).length)} of ${count(runs.length)} runs are done; go on with: ganc compare --resume ${folder}\n`);
   else err(`results     ${join(folder, RESULTS)}\n`);
+  err(`report      ${join(folder, REPORT)}\n`);
 }
 
 /** A wrong spec counts before a machine that failed, and that before a training that diverged: which is a result where others did not. */

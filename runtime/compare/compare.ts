@@ -8,6 +8,7 @@ import type { Progress } from '../train/options.js';
 import { type Candidate, isCompiled } from './candidate.js';
 import { atRung, nextHalving, rungsOf } from './halving.js';
 import { ranked } from './ranking.js';
+import { writeReport } from './report.js';
 import { type CompareResults, type CompareRun, writeResults } from './results.js';
 import { doRun, type RunContext } from './run.js';
 
@@ -98,6 +99,7 @@ export async function compare(options: CompareOptions): Promise<CompareResults> 
     const over = results.runs.every((run) => isOver(run) || run.status === 'failed');
     results = { ...results, status: over ? 'finished' : 'stopped', ended: new Date().toISOString() };
     await writeResults(folder, results);
+    await writeReport(folder, results);
     return results;
   } finally {
     await lock.release();

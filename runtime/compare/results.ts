@@ -12,6 +12,8 @@ export const COMPARE_FORMAT = 'ganc-compare/1';
 
 /** Name of the file in the folder of a comparison. */
 export const RESULTS = 'results.json';
+/** The page that is made of it. */
+export const REPORT = 'report.html';
 
 export interface CompareResults {
   readonly format: typeof COMPARE_FORMAT;
