@@ -81,7 +81,10 @@ export async function bandChart(series: readonly Series[], names: AxisNames): Pr
       { name: 'x', type: 'linear', range: 'width', domain: extent(all.map(({ x }) => x)), zero: true },
       { name: 'y', type: 'linear', range: 'height', domain: middle(all.flatMap(({ least, most }) => [least, most])), nice: true, zero: false, clamp: true },
     ],
-    axes: axesOf(names),
+    axes: axesOf(
+      names,
+      all.map(({ x }) => x),
+    ),
     marks,
   });
 }
@@ -116,7 +119,7 @@ export async function costChart(points: readonly CostPoint[], names: AxisNames):
       { name: 'x', type: log ? 'log' : 'linear', range: 'width', domain: xs, zero: false },
       { name: 'y', type: 'linear', range: 'height', domain: ys, zero: false },
     ] as Scale[],
-    axes: axesOf(names),
+    axes: axesOf(names, costs),
     marks: [
       {
         type: 'line',
@@ -217,9 +220,11 @@ function shape(index: number) {
   return { value: SHAPES[Math.floor(index / COLOURS) % SHAPES.length] };
 }
 
-function axesOf({ x, y }: AxisNames): Axis[] {
+/** Great numbers as 12G. */
+function axesOf({ x, y }: AxisNames, xs: readonly number[]): Axis[] {
+  const format = extent(xs)[1] < 1e5 ? ',.6~g' : '~s';
   return [
-    { orient: 'bottom', scale: 'x', title: x, tickCount: 6, format: '~s', labelOverlap: true },
+    { orient: 'bottom', scale: 'x', title: x, tickCount: 6, format, labelOverlap: true },
     { orient: 'left', scale: 'y', title: y, tickCount: 5, grid: true, format: '.6~g' },
   ];
 }

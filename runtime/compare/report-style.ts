@@ -22,7 +22,7 @@ body { max-width: 84rem; }
 .board thead th { vertical-align: bottom; }
 .board .number { text-align: right; }
 .board td small, .board th small { display: block; }
-.board tbody th { font-weight: 600; }
+.board tbody th { min-width: 9rem; max-width: 16rem; font-weight: 600; white-space: normal; overflow-wrap: anywhere; }
 .board .best > * { background: var(--card); }
 .board td:first-child, .board th:first-child { padding-left: 0.6rem; }
 .board .mistake { white-space: normal; }
@@ -36,7 +36,7 @@ body { max-width: 84rem; }
 .charts svg { display: block; width: 100%; height: auto; }
 .sheet { margin-bottom: 1rem; }
 .sheet th, .sheet td { padding: 0.4rem 1rem 0.4rem 0; }
-.sheet thead th { color: var(--ink); font-weight: 600; }
+.sheet thead th { max-width: 11rem; color: var(--ink); font-weight: 600; vertical-align: bottom; overflow-wrap: anywhere; }
 .sheet tbody th { min-width: 9rem; max-width: 16rem; font-size: 0.88rem; }
 .sheet small { display: block; font-weight: 400; }
 .sheet img { display: block; width: 8rem; image-rendering: pixelated; border-radius: 4px; background: #fff; }

@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { writeReport } from '../../runtime/compare/report.js';
 import { readResults } from '../../runtime/compare/results.js';
 import { diffOf } from '../../runtime/compare/spec-diff.js';
-import { temporaryFolder } from '../cli/support.js';
+import { ganc, temporaryFolder } from '../cli/support.js';
 import { CAPTIONS, type MadeUp, madeUp } from './made-up.js';
 
 const folder = temporaryFolder();
@@ -172,6 +172,33 @@ describe('what it says', () => {
     expect(page).toContain('http-equiv="refresh"');
     expect(page).not.toMatch(/NaN|undefined/);
   });
+});
+
+test('the command line writes it, also where a spec is wrong', async () => {
+  const cwd = temporaryFolder();
+  const spec = (layer: string) => `noise z: normal[2]
+net G(z) -> vector[2] { z |> linear(8) |> ${layer} |> linear(2) }
+net D(x) { x |> linear(8) |> relu |> linear(1) }
+data points = ring(modes: 8, radius: 2, std: 0.05) { x: vector[2] }
+game {
+  D minimizes E[softplus(-D(x))] + E[softplus(D(G(z)))]
+  G minimizes E[softplus(-D(G(z)))]
+}
+train { batch 8   steps 9   D with adam()   G with adam() }
+sample point = G(z)
+`;
+  writeFileSync(join(cwd, 'good.gan'), spec('relu'));
+  writeFileSync(join(cwd, 'bad.gan'), spec('reluu'));
+  const { code, stderr } = await ganc(['compare', 'good.gan', 'bad.gan', '--seeds', '2', '--budget', '3 steps'], { cwd });
+  expect(code).toBe(1);
+  const [, path] = /report +(\S+report\.html)/.exec(stderr) ?? [];
+  const page = readFileSync(join(cwd, path), 'utf8');
+  const rows = board(page).slice(1);
+  expect(rows.map(([, name]) => name)).toEqual(['good', 'bad']);
+  expect(rows[0].at(-1)).toBe('2 finished');
+  expect(rows[1][2]).toMatch(/bad\.gan:2:\d+: .*nothing is called `reluu`/);
+  expect(page.match(/<figcaption>(?:modes over steps|loss of [DG]) /g)).toHaveLength(3);
+  expect(sectionOf(page, 'Samples: point').match(/<img src="data:image\/png/g)).toHaveLength(2);
 });
 
 test('a diff is what diff(1) says', () => {
