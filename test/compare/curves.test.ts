@@ -110,5 +110,13 @@ describe('charts', () => {
     const xs = [...svg.matchAll(/<path transform="translate\(([\d.]+),[^>]*fill="var\(--series/g)].map(([, x]) => Number(x));
     expect(xs).toHaveLength(3);
     expect((xs[2] - xs[1]) / (xs[1] - xs[0])).toBeCloseTo(2, 3);
+    // The front is a stair: what is better begins at its own cost.
+    const [, path] = /<path d="([^"]*)" stroke="var\(--soft\)"/.exec(svg) ?? [];
+    const corners = path
+      .slice(1)
+      .split('L')
+      .map((pair) => pair.split(',').map(Number));
+    expect(corners.map(([x]) => x)).toEqual([xs[0], xs[1], xs[1], xs[2], xs[2]].map((x) => expect.closeTo(x, 2)));
+    expect(corners[1][1]).toBe(corners[0][1]);
   });
 });

@@ -104,6 +104,17 @@ describe('what it says', () => {
     expect(page).not.toContain('No p-values');
   });
 
+  test('where less is better, the least is best', async () => {
+    expect(plain(html)).toContain(`Best by score: ${better.label}, 0.8 (0.75..0.9 over 3 seeds); better than base in 3 of 3 seeds.`);
+    const low = temporaryFolder();
+    const results = await madeUp(low, [first, better, { ...first, label: 'low', values: [0.1, 0.2, 0.9], flopsPerStep: 5e8 }], {
+      metric: { name: 'score', lowest: true },
+    });
+    const page = readFileSync(await writeReport(low, results), 'utf8');
+    expect(plain(page)).toContain('Best by score: low, 0.4 (0.1..0.9 over 3 seeds); better than base in 2 of 3 seeds.');
+    expect(page).toMatch(/score against FLOPs of a run <small>on the front: low</);
+  });
+
   test('curves of the metric and of each loss, and the front of cost and quality', () => {
     const titles = [...html.matchAll(/<figcaption>([^<]*) <small>([^<]*)<\/small><\/figcaption><svg/g)].map(([, title, note]) => [title, plain(note)]);
     expect(titles).toEqual([
@@ -150,7 +161,7 @@ describe('what it says', () => {
     const results = await madeUp(timed, entries, { budget: { kind: 'seconds', seconds: 120 }, repeats: false });
     const page = readFileSync(await writeReport(timed, results), 'utf8');
     expect(page).toContain('<dd>2 minutes</dd>');
-    expect(sectionOf(page, 'To repeat it')).toContain('A budget in minutes does not repeat exactly');
+    for (const title of ['Leaderboard', 'To repeat it']) expect(sectionOf(page, title)).toContain('A budget in minutes does not repeat exactly');
   });
 
   test('of a comparison that has just begun, what there is; the same from the file as from memory', async () => {
