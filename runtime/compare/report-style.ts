@@ -17,12 +17,13 @@ export const REPORT_STYLE = `
 body { max-width: 84rem; }
 .verdict { margin: 1.25rem 0 0; font-size: 1.1rem; }
 .note { max-width: 60rem; margin: 0.5rem 0; color: var(--soft); font-size: 0.88rem; }
-.board { width: 100%; font-size: 0.92rem; font-variant-numeric: tabular-nums; }
-.board th, .board td { padding: 0.5rem 1rem 0.5rem 0; white-space: nowrap; }
-.board thead th { vertical-align: bottom; }
+.board { width: 100%; font-size: 0.88rem; font-variant-numeric: tabular-nums; }
+.board th, .board td { padding: 0.5rem 0.8rem 0.5rem 0; white-space: nowrap; }
+.board thead th { vertical-align: bottom; white-space: normal; }
+.board td:last-child { white-space: normal; }
 .board .number { text-align: right; }
 .board td small, .board th small { display: block; }
-.board tbody th { min-width: 9rem; max-width: 16rem; font-weight: 600; white-space: normal; overflow-wrap: anywhere; }
+.board tbody th { min-width: 11rem; max-width: 16rem; font-weight: 600; white-space: normal; overflow-wrap: anywhere; }
 .board .best > * { background: var(--card); }
 .board td:first-child, .board th:first-child { padding-left: 0.6rem; }
 .board .mistake { white-space: normal; }
