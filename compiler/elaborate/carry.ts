@@ -76,9 +76,10 @@ class Cut {
     if (this.shared.has(node) && !this.isReread(node)) this.wanted.add(node);
   }
 
-  /** Rows that a draw has chosen are the shared function's own: an update would choose others. */
+  /** Rows that a draw has chosen are the shared function's own, an update would choose others; and what the host feeds it is sent to it alone. */
   private isReread({ operation }: Node): boolean {
     if (operation.op === 'field') return operation.rows === undefined;
+    if (operation.op === 'input') return !operation.name.startsWith('shared.');
     if (operation.op === 'variable') return !this.advanced.has(operation.name);
     return LEAVES.includes(operation.op);
   }
