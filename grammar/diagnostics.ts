@@ -7,7 +7,7 @@ export interface Note {
 }
 
 export interface Diagnostic {
-  /** Stable: `GAN1xxx` syntax, `GAN2xxx` names and values, `GAN3xxx` shapes, `GAN4xxx` game, schedule and data. */
+  /** Stable: `GAN1000-1999` syntax, `GAN2000-2999` names and values, `GAN3000-3999` shapes, `GAN4000-4999` game, schedule and data. */
   readonly code: string;
   readonly severity: 'error' | 'warning';
   /** One sentence: what is wrong. */

@@ -1,4 +1,4 @@
-/** Every message of elaboration, with its code: `GAN2xxx` names and values, `GAN3xxx` shapes, `GAN4xxx` the game, its schedule and data. */
+/** Every message of elaboration, with its code: `GAN2000-2999` names and values, `GAN3000-3999` shapes, `GAN4000-4999` the game, its schedule and data. */
 export * from './messages/fields.js';
 export * from './messages/game.js';
 export * from './messages/judges.js';

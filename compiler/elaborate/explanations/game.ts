@@ -1,4 +1,4 @@
-/** The game, its schedule, data and samples: GAN4xxx. */
+/** The game, its schedule, data and samples: GAN4000-4999. */
 import type { Explanation } from '../explanations.js';
 
 export const game: Readonly<Record<string, Explanation>> = {

@@ -1,4 +1,4 @@
-/** Names, values and text: GAN2xxx. */
+/** Names, values and text: GAN2000-2999. */
 import type { Explanation } from '../explanations.js';
 
 export const names: Readonly<Record<string, Explanation>> = {

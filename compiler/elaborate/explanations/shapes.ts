@@ -1,4 +1,4 @@
-/** Shapes: GAN3xxx. Shapes are without the batch. */
+/** Shapes: GAN3000-3999. Shapes are without the batch. */
 import type { Explanation } from '../explanations.js';
 
 export const shapes: Readonly<Record<string, Explanation>> = {

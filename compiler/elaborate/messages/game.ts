@@ -1,4 +1,4 @@
-/** The game, its schedule, data and samples: GAN4xxx. */
+/** The game, its schedule, data and samples: GAN4000-4999. */
 import type { Note } from '../../../grammar/diagnostics.js';
 import { callIt, meant, names, type Problem } from './words.js';
 

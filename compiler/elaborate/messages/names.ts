@@ -1,4 +1,4 @@
-/** Names, values and text: GAN2xxx. */
+/** Names, values and text: GAN2000-2999. */
 import type { Note } from '../../../grammar/diagnostics.js';
 import { callIt, meant, names, type Problem, plural } from './words.js';
 

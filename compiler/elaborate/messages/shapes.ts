@@ -1,4 +1,4 @@
-/** Shapes: GAN3xxx. Shapes are without the batch. */
+/** Shapes: GAN3000-3999. Shapes are without the batch. */
 import type { Shape } from '../../graph/node.js';
 import { type Problem, plural, shown } from './words.js';
 
