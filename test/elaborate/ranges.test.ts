@@ -44,6 +44,18 @@ test.each(readdirSync(join(root, 'specs')).filter((name) => name.endsWith('.gan'
   expect(compileSpec({ name, text: readFileSync(join(root, 'specs', name), 'utf8') }).diagnostics.map((d) => d.message)).toEqual([]);
 });
 
+test.each([
+  ['text-to-video', { size: '32', frames: '16' }],
+  ['text-to-video', { size: '64', frames: '16' }],
+  ['tgans-c', { size: '48' }],
+  ['mocogan', { size: '64' }],
+  ['dvd-gan', { size: '32', frames: '16', doublings: '3' }],
+  ['df-gan', { size: '64' }],
+])('specs/%s is right at %o, too', (name, set) => {
+  const text = readFileSync(join(root, 'specs', `${name}.gan`), 'utf8');
+  expect(compileSpec({ name, text }, { set }).diagnostics.map((d) => d.message)).toEqual([]);
+});
+
 describe('domains', () => {
   test.each([
     'E[log(right)] + E[log(1 - wrong)]',
