@@ -14,7 +14,8 @@ import type { Source } from './source.js';
 import { tokenize } from './tokens.js';
 import { checkItems } from './toplevel.js';
 
-let parser: SpecParser | undefined;
+/** Made at start-up: what Chevrotain has to find out about the grammar is the same for all texts. */
+const parser = new SpecParser();
 
 /** Reads a text, or a part of it. Always gives a tree: what could not be read is left out or `broken`, and every mistake is in `diagnostics`. */
 export function parse(source: Source, diagnostics: Diagnostics, part?: { readonly start: number; readonly end: number }): Spec {
@@ -38,7 +39,6 @@ function read<T>(
   check: typeof checkItems,
   part = { start: 0, end: source.text.length },
 ): T {
-  parser ??= new SpecParser();
   const found = new Diagnostics();
   const { tokens, comments, strays } = tokenize(source.text.slice(part.start, part.end), part.start);
   for (const { start, end } of strays) report(found, messages.strayCharacter, { source, start, end }, [visible(source.text.slice(start, end))]);

@@ -188,12 +188,12 @@ const lexed: TokenType[] = [
 /** What the grammar may name. */
 export const vocabulary: TokenType[] = [Word, BinaryOperator, ...lexed];
 
-let lexer: TextLexer | undefined;
-
 /** `checked` has Chevrotain look for tokens that can never match and the like. */
 export function makeLexer(checked = false): TextLexer {
   return new Lexer([Word, BinaryOperator, ...lexed], { positionTracking: 'onlyOffset', skipValidations: !checked });
 }
+
+const lexer = makeLexer();
 
 export interface Lexed {
   /** Newlines among them, comments apart. */
@@ -205,7 +205,6 @@ export interface Lexed {
 
 /** Cuts a text into tokens; positions are offsets only, counted from `start`. */
 export function tokenize(text: string, start = 0): Lexed {
-  lexer ??= makeLexer();
   const result = lexer.tokenize(text);
   const comments: IToken[] = result.groups.comments ?? [];
   for (const token of result.tokens) {

@@ -1,9 +1,10 @@
-// Builds dist/: embeds the prelude, compiles, and removes what no longer has a source.
+// Builds dist/: embeds the prelude, compiles, removes what no longer has a source, and embeds the prelude's trees.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import embedPrelude from './prelude.mjs';
+import embedTrees from './prelude-trees.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
@@ -21,6 +22,7 @@ for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true }))
   const source = join(root, relative(dist, entry.parentPath ?? entry.path), `${match[1]}.ts`);
   if (!existsSync(source)) rmSync(join(entry.parentPath ?? entry.path, entry.name));
 }
+await embedTrees(dist);
 chmodSync(join(dist, 'cli', 'main.js'), 0o755);
 
 // A source changed while the build ran must count as newer.

@@ -1,11 +1,13 @@
-/** The standard library: `.gan` text; its names are in scope of every spec. A block is parsed when it is first wanted. */
+/** The standard library: `.gan` text; its names are in scope of every spec. A block is read when it is first wanted. */
+import type { BlockItem } from '../../grammar/ast.js';
 import { Diagnostics } from '../../grammar/diagnostics.js';
 import { parse } from '../../grammar/parser.js';
 import type { Source } from '../../grammar/source.js';
+import { unpack } from '../prelude/packed.js';
 import { prelude } from '../prelude/text.js';
+import { packed } from '../prelude/trees.js';
 import { builtins } from './builtins.js';
 import { Scope } from './scope.js';
-import type { Value } from './values.js';
 
 interface Prelude {
   readonly sources: ReadonlySet<Source>;
@@ -26,18 +28,21 @@ export function loadPrelude(): Prelude {
   for (const source of prelude) {
     for (const { 0: text, 1: name, index } of source.text.matchAll(BLOCK)) {
       if (scope.names.has(name) || scope.lazy.has(name)) throw new Error(`${source.name} declares ${name} a second time`);
-      scope.lazy.set(name, () => readBlock(scope, source, index, index + text.length));
+      scope.lazy.set(name, () => {
+        const item = name in packed.trees ? (unpack(packed, name, source) as BlockItem) : parseBlock(source, index, index + text.length);
+        return { kind: 'block', item, scope };
+      });
     }
   }
   loaded = { sources: new Set<Source>(prelude), scope };
   return loaded;
 }
 
-function readBlock(scope: Scope, source: Source, start: number, end: number): Value {
+function parseBlock(source: Source, start: number, end: number): BlockItem {
   const diagnostics = new Diagnostics();
   const [item] = parse(source, diagnostics, { start, end }).items;
   const [first] = diagnostics.list;
   if (first) throw new Error(`${source.name}: ${first.message}`);
   if (item.kind !== 'block') throw new Error(`${source.name} holds a ${item.kind}: the prelude is made of blocks`);
-  return { kind: 'block', item, scope };
+  return item;
 }
