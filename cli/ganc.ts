@@ -1,78 +1,13 @@
 /** The commands and their options; what each does is in `commands/`, loaded when it is called. */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import type { RowKind } from '../runtime/data/index.js';
-import { type Filter, readFilter } from '../runtime/train/filter.js';
+import { Command, CommanderError, Option } from 'commander';
 import { EXIT, report } from './errors.js';
+import { collected, factor, filters, port, rowKinds, seconds, seed, setting, stepList, sweep, whole } from './option-values.js';
 import { err, forgiveClosedPipes } from './terminal.js';
 import { version } from './version.js';
-
-function whole(name: string, least: number) {
-  return (text: string): number => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) throw new InvalidArgumentError(`${name} is a whole number from ${least} up.`);
-    return value;
-  };
-}
-
-function seed(text: string): bigint {
-  if (!/^\d{1,20}$/.test(text) || BigInt(text) >= 1n << 64n) throw new InvalidArgumentError('A seed is a whole number from 0 to 2^64 - 1.');
-  return BigInt(text);
-}
-
-function seconds(text: string): number {
-  if (!/^\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError('Seconds are a number from 0 up.');
-  return Number(text);
-}
-
-function factor(text: string): number {
-  if (!/^\d*\.?\d+$/.test(text)) throw new InvalidArgumentError('A factor is a number from 0 up.');
-  return Number(text);
-}
-
-/** An option that may be given again and again. */
-function collected(text: string, before: readonly string[] = []): string[] {
-  return [...before, text];
-}
-
-function stepList(text: string): number[] {
-  if (!/^\d+(,\d+)*$/.test(text)) throw new InvalidArgumentError('Steps are whole numbers with commas between: 1,10,50.');
-  return text.split(',').map(Number);
-}
-
-function rowKinds(text: string): RowKind[] {
-  const kinds: readonly RowKind[] = ['training', 'held_out', 'unseen'];
-  return text.split(',').map((part) => {
-    const kind = kinds.find((name) => name === part.trim().replace('-', '_'));
-    if (kind === undefined) throw new InvalidArgumentError('Rows are held-out, unseen or training, or several with commas between.');
-    return kind;
-  });
-}
-
-function filters(text: string, before: readonly Filter[] = []): Filter[] {
-  const filter = readFilter(text);
-  if (filter === undefined) throw new InvalidArgumentError('Write name=value, or !=, <, <=, >, >=, as in status=finished or near>0.9.');
-  return [...before, filter];
-}
-
-/** `--set k=v`, repeatable. */
-function setting(text: string, before: Record<string, string> = {}): Record<string, string> {
-  const match = /^\s*([A-Za-z_]\w*)\s*=(.*)$/s.exec(text);
-  if (!match || match[2].trim() === '') throw new InvalidArgumentError('Write name=value, as in --set width=32.');
-  return { ...before, [match[1]]: match[2].trim() };
-}
 
 const set = () => new Option('--set <name=value>', "a hyper's value, instead of the spec's (repeatable)").argParser(setting);
 const variant = () => new Option('--variant <name>', 'a variant of the spec');
 const quiet = () => new Option('-q, --quiet', 'say nothing but errors');
-
-/** `--sweep k=a,b,c`, repeatable. */
-function sweep(text: string, before: Record<string, string[]> = {}): Record<string, string[]> {
-  const match = /^\s*([A-Za-z_]\w*)\s*=(.*)$/s.exec(text);
-  const values = (match?.[2] ?? '').split(',').map((value) => value.trim());
-  if (!match || values.includes('')) throw new InvalidArgumentError('Write name=value,value, as in --sweep width=32,64.');
-  if (new Set(values).size < values.length) throw new InvalidArgumentError('A value is there twice.');
-  return { ...before, [match[1]]: values };
-}
 
 /** A command's examples, below its options. */
 function examples(command: Command, ...lines: string[]): Command {
@@ -341,6 +276,20 @@ First steps:
     'runs',
     'runs --filter name=ring --filter near>0.9 --sort near',
     'runs compare-1 --json',
+  );
+
+  examples(
+    program
+      .command('watch')
+      .description(
+        'a page in the browser that shows a training as it goes, whoever runs it: samples, losses, figures, guards; also a comparison, or all runs of a folder',
+      )
+      .argument('[folder]', 'a run, a comparison, or a folder that holds several (default: runs)')
+      .option('--port <n>', 'where the page is, on this machine alone: http://127.0.0.1:N (default: any port that is free)', port)
+      .addOption(quiet())
+      .action(async (folder: string | undefined, options) => (await import('./commands/watch.js')).watch(folder, options)),
+    'watch runs/gan-1',
+    'watch compare/ring-1 --port 8080',
   );
 
   examples(

@@ -1,5 +1,5 @@
 /** A comparison as one page: which is better, by how much, at what cost, what they make, and in what they differ. Needs no network and no script. */
-import { documentOf, factList, image, section } from '../show/document.js';
+import { type DocumentFacts, documentOf, factList, image, section } from '../show/document.js';
 import { escapeText } from '../show/escape.js';
 import { bytes, count, duration, magnitude } from '../show/quantities.js';
 import { budgetText } from './budget.js';
@@ -43,9 +43,13 @@ const OPEN_CHANGES = 4;
 const TESTABLE = 6;
 
 export function reportPage(facts: ReportFacts): string {
+  return documentOf(reportDocument(facts));
+}
+
+export function reportDocument(facts: ReportFacts): DocumentFacts {
   const { results, drawn, curves, costs, sheets, changes } = facts;
   const several = results.seeds.length > 1;
-  return documentOf({
+  return {
     name: `Comparison: ${results.name}`,
     status: results.status,
     facts: headOf(results),
@@ -74,7 +78,7 @@ export function reportPage(facts: ReportFacts): string {
       results.runs.length === 0 ? '' : section('Runs', folded(`All ${results.runs.length} runs`, runsOf(results))),
       section('To repeat it', repeatOf(results)),
     ],
-  });
+  };
 }
 
 function headOf(results: CompareResults): [string, string][] {

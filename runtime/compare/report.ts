@@ -21,6 +21,12 @@ const SAME = 1.02;
 
 /** Writes the report into the folder of a comparison, and returns its path. Of a comparison under way it shows what there is. */
 export async function writeReport(folder: string, results: CompareResults): Promise<string> {
+  const path = join(folder, REPORT);
+  await writeAtomic(path, reportPage(await reportFacts(folder, results)));
+  return path;
+}
+
+export async function reportFacts(folder: string, results: CompareResults): Promise<ReportFacts> {
   const first = firstOf(results);
   const able = inOrder(results.entries.filter(({ mistake }) => mistake === undefined));
   const drawn = able.filter((entry, i) => i < CHARTED || entry.id === first?.id);
@@ -29,7 +35,7 @@ export async function writeReport(folder: string, results: CompareResults): Prom
     textsOf(folder, results.entries),
     sheetsOf(folder, drawn, results.runs, results.seeds),
   ]);
-  const facts: ReportFacts = {
+  return {
     results,
     drawn,
     left: able.length - drawn.length,
@@ -39,9 +45,6 @@ export async function writeReport(folder: string, results: CompareResults): Prom
     first: first && { entry: first, text: texts.get(first.id) },
     changes: first === undefined ? [] : changesOf(first, able, texts),
   };
-  const path = join(folder, REPORT);
-  await writeAtomic(path, reportPage(facts));
-  return path;
 }
 
 /** The losses of each run, by its folder. */

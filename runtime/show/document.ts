@@ -31,24 +31,48 @@ const AGAIN = 20;
 /** Signs of a fact that stands in a line of its own. */
 const LONG = 48;
 
-export function documentOf({ name, status, message, guards = [], facts, sections, style, growing }: DocumentFacts): string {
+export function documentOf({ style, growing, ...facts }: DocumentFacts): string {
+  const [header, ...sections] = partsOf(facts);
+  const again = growing ? `<meta http-equiv="refresh" content="${AGAIN}">\n` : '';
+  return pageOf({ name: facts.name, head: `${again}<style>${PAGE_STYLE}${style.trimStart()}</style>`, body: `${header}\n${mainOf(sections)}` });
+}
+
+/** The page's parts, an element each: its header, then its sections. */
+export function partsOf({ name, status, message, guards = [], facts, sections }: Omit<DocumentFacts, 'style' | 'growing'>): string[] {
+  const header = `<header>
+<h1>${escapeText(name)} <span class="status ${escapeText(status)}">${escapeText(status)}</span></h1>
+${message === undefined ? '' : `<p class="message">${escapeText(message)}</p>\n`}${guards.map(({ what, help }) => `<p class="guard">${escapeText(what)} <small>${escapeText(help)}</small></p>\n`).join('')}${factList(facts)}
+</header>`;
+  return [header, ...sections.filter((part) => part !== '')];
+}
+
+export function mainOf(sections: readonly string[]): string {
+  return `<main>\n${sections.join('\n')}\n</main>`;
+}
+
+/** A whole HTML file. `version`: of what is in it, for a script. */
+export function pageOf({
+  name,
+  head,
+  body,
+  version,
+}: {
+  readonly name: string;
+  readonly head: string;
+  readonly body: string;
+  readonly version?: string;
+}): string {
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-${growing ? `<meta http-equiv="refresh" content="${AGAIN}">\n` : ''}<title>${escapeText(name)} - ganc</title>
+<title>${escapeText(name)} - ganc</title>
 <link rel="icon" href="data:,">
-<style>${STYLE}${style.trimStart()}</style>
+${head}
 </head>
-<body>
-<header>
-<h1>${escapeText(name)} <span class="status ${escapeText(status)}">${escapeText(status)}</span></h1>
-${message === undefined ? '' : `<p class="message">${escapeText(message)}</p>\n`}${guards.map(({ what, help }) => `<p class="guard">${escapeText(what)} <small>${escapeText(help)}</small></p>\n`).join('')}${factList(facts)}
-</header>
-<main>
-${sections.filter((part) => part !== '').join('\n')}
-</main>
+<body${version === undefined ? '' : ` data-version="${escapeText(version)}"`}>
+${body}
 </body>
 </html>
 `;
@@ -72,7 +96,8 @@ export function dataUri(file: string, bytes: Uint8Array): string {
   return `data:image/${file.endsWith('.gif') ? 'gif' : 'png'};base64,${Buffer.from(bytes).toString('base64')}`;
 }
 
-const STYLE = `
+/** Rules of all pages. */
+export const PAGE_STYLE = `
 :root { color-scheme: light dark; --ink: #1d2129; --soft: #5c6573; --line: #d9dee6; --ground: #fff; --card: #f5f7fa; --good: #1a7f4b; --bad: #b3261e; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6e9ee; --soft: #9aa4b2; --line: #333a45; --ground: #14171c; --card: #1d2129; --good: #5fd39a; --bad: #ff8a80; }

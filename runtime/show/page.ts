@@ -1,5 +1,5 @@
 /** A run as one page, `index.html`: what it makes, at first and now, how its losses went, what was measured, and how to go on. Needs no network and no script. */
-import { documentOf, image, type Picture, section } from './document.js';
+import { type DocumentFacts, documentOf, image, type Picture, section } from './document.js';
 import { escapeText } from './escape.js';
 
 /** Samples after so many steps. */
@@ -39,8 +39,12 @@ export interface PageFacts {
 }
 
 export function runPage(page: PageFacts): string {
+  return documentOf(runDocument(page));
+}
+
+export function runDocument(page: PageFacts): DocumentFacts {
   const { name, status, message, guards, facts, samples, plots, figures, commands, spec, growing } = page;
-  return documentOf({
+  return {
     name,
     status,
     message,
@@ -58,7 +62,7 @@ export function runPage(page: PageFacts): string {
       ),
       spec === undefined ? '' : section('Spec', `<details><summary>What was trained</summary>\n<pre>${escapeText(spec.trimEnd())}</pre></details>`),
     ],
-  });
+  };
 }
 
 /** The first beside the latest; below, all between. */

@@ -26,24 +26,27 @@ export interface Line extends Partial<StepMetrics> {
   readonly variety?: Readonly<Record<string, Variety>>;
 }
 
-/** Lines kept back at most before they are appended. */
+/** Lines kept back at most before they are appended, and for how long, in milliseconds: who looks on sees a slow training too. */
 const BLOCK = 64;
+const LONGEST = 1000;
 
 export class MetricsLog {
   private lines: string[] = [];
   private writing: Promise<void> = Promise.resolve();
+  private flushed = performance.now();
 
   constructor(private readonly path: string) {}
 
   add(record: object): void {
     this.lines.push(`${JSON.stringify(record, plainNumbers)}\n`);
-    if (this.lines.length >= BLOCK) void this.flush().catch(() => undefined);
+    if (this.lines.length >= BLOCK || performance.now() - this.flushed >= LONGEST) void this.flush().catch(() => undefined);
   }
 
   /** Resolves when all lines are in the file; rejects where one could not be written, now or before. */
   flush(): Promise<void> {
     const text = this.lines.join('');
     this.lines = [];
+    this.flushed = performance.now();
     this.writing = this.writing.then(() => (text === '' ? undefined : appendFile(this.path, text)));
     return this.writing;
   }
@@ -92,7 +95,8 @@ export async function cutMetrics(path: string, step: number): Promise<void> {
   if (result !== text) await writeAtomic(path, result);
 }
 
-function parseLine(line: string): Line | undefined {
+/** Undefined for what is no record: a line that was cut short. */
+export function parseLine(line: string): Line | undefined {
   try {
     const record = JSON.parse(line) as Line;
     return typeof record?.step === 'number' ? record : undefined;

@@ -8,7 +8,7 @@ import { type Look, type PageFacts, runPage } from '../show/page.js';
 import { writeAtomic } from './files.js';
 import { type RunRecord, runPaths } from './folder.js';
 import type { GuardReport } from './guards.js';
-import { readFigures, readMetrics, type StepMetrics } from './metrics.js';
+import { type Line, readMetrics, readRecords, type StepMetrics } from './metrics.js';
 import { readShown, shownName } from './shown.js';
 
 /** Checkpoints whose figures stand beside each other. */
@@ -18,13 +18,16 @@ const MOST_BYTES = 1 << 20;
 
 export async function writePage(folder: string, record: RunRecord, program: Program): Promise<void> {
   const paths = runPaths(folder);
-  const [steps, measured, spec] = await Promise.all([
-    readMetrics(paths.metrics),
-    readFigures(paths.metrics),
-    readFile(paths.spec, 'utf8').catch(() => undefined),
-  ]);
-  const samples = await samplesOf(folder, program);
-  const page: PageFacts = {
+  await writeAtomic(paths.page, runPage(await pageFacts(folder, record, program, await readRecords(paths.metrics))));
+}
+
+/** What the page says, of the folder's files and the lines of its metrics. Without a program, which may not be whole yet, there are no samples. */
+export async function pageFacts(folder: string, record: RunRecord, program: Program | undefined, lines: readonly Line[]): Promise<PageFacts> {
+  const steps = lines.filter((line): line is StepMetrics => line.losses !== undefined);
+  const measured = measuredOf(lines);
+  const spec = await readFile(runPaths(folder).spec, 'utf8').catch(() => undefined);
+  const samples = program === undefined ? [] : await samplesOf(folder, program);
+  return {
     name: record.name,
     status: record.status,
     message: record.message,
@@ -38,7 +41,19 @@ export async function writePage(folder: string, record: RunRecord, program: Prog
     spec,
     growing: record.status === 'running',
   };
-  await writeAtomic(paths.page, runPage(page));
+}
+
+type Figures = Readonly<Record<string, number | readonly number[] | string>>;
+
+/** Figures of each checkpoint: metrics, and of points from a mixture how many modes they are at. */
+function measuredOf(lines: readonly Line[]): { readonly step: number; readonly metrics: Figures }[] {
+  const found = new Map<number, Figures>();
+  for (const { step, metrics, figures } of lines) {
+    if (metrics === undefined && figures === undefined) continue;
+    const modes = figures && { modes: `${figures.modes} of ${figures.of}`, near: figures.near };
+    found.set(step, { ...found.get(step), ...metrics, ...modes });
+  }
+  return [...found].map(([step, metrics]) => ({ step, metrics }));
 }
 
 /** `losses.svg`, of the whole run. */
@@ -61,7 +76,8 @@ function factsOf(record: RunRecord, steps: readonly StepMetrics[]): [string, str
   const step = Math.max(record.step, steps[steps.length - 1]?.step ?? 0);
   const settings = Object.entries(hyper).map(([name, value]) => `${name} = ${value}`);
   const facts: [string, string | undefined][] = [
-    ['Steps', `${number(step)} of ${number(record.steps)}`],
+    // Under a budget of time nobody knows how many there will be.
+    ['Steps', record.steps < step ? number(step) : `${number(step)} of ${number(record.steps)}`],
     ['Went on from', start && `${basename(start.path)}, trained ${number(start.step)} steps`],
     ['Began with', record.init?.map((source) => basename(source)).join(', ')],
     ['Time', record.resumed === undefined && steps.length > 0 ? `${duration(steps[steps.length - 1].seconds)} (h:mm:ss)` : undefined],
@@ -133,9 +149,7 @@ function plotsOf(steps: readonly StepMetrics[]): PageFacts['plots'] {
   return plots.flatMap(({ title, drawn }) => (drawn.length === 0 ? [] : [{ title, svg: curvePlot(drawn, { width: 960 }) }]));
 }
 
-function figuresOf(
-  measured: readonly { readonly step: number; readonly metrics: Readonly<Record<string, number | readonly number[] | string>> }[],
-): PageFacts['figures'] {
+function figuresOf(measured: readonly { readonly step: number; readonly metrics: Figures }[]): PageFacts['figures'] {
   const shown = measured.length > MOST_FIGURES ? [measured[0], ...measured.slice(1 - MOST_FIGURES)] : measured;
   const names = [...new Set(shown.flatMap(({ metrics }) => Object.keys(metrics)))];
   return {
@@ -144,13 +158,13 @@ function figuresOf(
   };
 }
 
-function commandsOf(folder: string, { status, steps }: RunRecord, program: Program, samples: PageFacts['samples']): PageFacts['commands'] {
+function commandsOf(folder: string, { status, steps }: RunRecord, program: Program | undefined, samples: PageFacts['samples']): PageFacts['commands'] {
   const run = /^[\w./-]+$/.test(folder) ? folder : JSON.stringify(folder);
   const caption = samples.flatMap(({ looks }) => looks[looks.length - 1].each).find(({ lines }) => lines[0] !== undefined)?.lines[0];
-  const captioned = caption !== undefined && program.data?.fields.some(({ type }) => type === 'tokens');
+  const captioned = caption !== undefined && program?.data?.fields.some(({ type }) => type === 'tokens');
   const more = status === 'finished' ? ` --steps ${2 * steps}` : '';
   return [
-    ...(program.samples.length === 0
+    ...(!program?.samples.length
       ? []
       : [
           {
@@ -158,7 +172,7 @@ function commandsOf(folder: string, { status, steps }: RunRecord, program: Progr
             about: captioned ? 'more of what a caption says' : 'more samples',
           },
         ]),
-    ...(program.metrics === undefined ? [] : [{ command: `ganc eval ${run}`, about: "the spec's metrics, on rows that were held out" }]),
+    ...(program?.metrics === undefined ? [] : [{ command: `ganc eval ${run}`, about: "the spec's metrics, on rows that were held out" }]),
     { command: `ganc train --resume ${run}${more}`, about: 'goes on with the training' },
   ];
 }

@@ -41,7 +41,7 @@ const DEPTH = 4;
 
 /** All runs in a folder and the folders in it, those begun last first. `damaged` hears of what cannot be read. */
 export async function findRuns(folder: string, damaged: (reason: string) => void = () => undefined): Promise<FoundRun[]> {
-  const folders = await runFolders(folder, DEPTH);
+  const folders = await foldersWith(folder, 'run.json');
   const found = await Promise.all(
     folders.map((own) =>
       readRun(own).catch((error: unknown) => {
@@ -51,16 +51,22 @@ export async function findRuns(folder: string, damaged: (reason: string) => void
       }),
     ),
   );
-  const byTime = (a: FoundRun, b: FoundRun) => b.began.localeCompare(a.began) || a.folder.localeCompare(b.folder, 'en', { numeric: true });
   return found.filter((run) => run !== undefined).sort(byTime);
 }
 
-async function runFolders(folder: string, depth: number): Promise<string[]> {
+/** Those begun last first. */
+export function byTime(a: FoundRun, b: FoundRun): number {
+  return b.began.localeCompare(a.began) || a.folder.localeCompare(b.folder, 'en', { numeric: true });
+}
+
+/** The folder, and folders in it, that hold a file of this name. What lies in a run belongs to it, and links are not followed. */
+export async function foldersWith(folder: string, name: string, depth = DEPTH): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  if (entries.some((entry) => entry.isFile() && entry.name === 'run.json')) return [folder];
-  if (depth === 0) return [];
+  const holds = (file: string): boolean => entries.some((entry) => entry.isFile() && entry.name === file);
+  const own = holds(name) ? [folder] : [];
+  if (holds('run.json') || depth === 0) return own;
   const inner = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.') && entry.name !== 'node_modules');
-  return (await Promise.all(inner.map(({ name }) => runFolders(join(folder, name), depth - 1)))).flat();
+  return [...own, ...(await Promise.all(inner.map((entry) => foldersWith(join(folder, entry.name), name, depth - 1)))).flat()];
 }
 
 /** One run. Throws RunError where the folder holds none. */
