@@ -242,6 +242,7 @@ First steps:
       .option('--budget <amount>', 'of each run: "500 steps", "5 minutes" of training, or "1e12 flops" (default: the steps of each spec)')
       .option('--metric <name>', "the figure that ranks; NAME:low where less is better (default: the first of the first spec's metrics)")
       .option('--halving', 'stop the poor ones early: the best third goes on at each rung of the budget, 1/9, 1/3, 1 (asynchronous successive halving)')
+      .option('--jobs <n>', 'runs at a time, each in a process of its own (default: 1; figures do not depend on it)', whole('--jobs', 1))
       .option('--examples <n>', 'how many examples the metrics are measured on at the end (default: 1000)', whole('--examples', 1))
       .option(
         '--checkpoint-every <n>',
@@ -259,6 +260,8 @@ First steps:
     'compare gan.gan --sweep width=16,32 --budget "1e12 flops" --seeds 6 --csv runs.csv',
     'compare --resume compare/gan-1',
   );
+
+  program.command('job', { hidden: true }).action(async () => (await import('./commands/job.js')).job());
 
   examples(
     program

@@ -16,6 +16,7 @@ import {
 } from '../../runtime/compare/results.js';
 import type { DataSet } from '../../runtime/data/index.js';
 import type { Progress } from '../../runtime/train/options.js';
+import { doerOf } from '../compare/doer.js';
 import { gridOf, requestHash } from '../compare/grid.js';
 import { LiveLines } from '../compare/live.js';
 import { caveats, demandTable, estimateText, leaderboard, outcomeText, placeText } from '../compare/table.js';
@@ -37,6 +38,7 @@ export interface CompareCommandOptions {
   readonly examples?: number;
   readonly checkpointEvery?: number;
   readonly halving?: boolean;
+  readonly jobs?: number;
   readonly out?: string;
   readonly resume?: string;
   readonly json?: boolean;
@@ -135,7 +137,7 @@ export async function compared(words: readonly string[], options: CompareCommand
     entries: plan.entries,
     runs,
   };
-  const ended = await session(folder, results, candidates, { cache, line, talk, json: options.json === true });
+  const ended = await session(folder, results, candidates, { cache, line, talk, json: options.json === true, options });
   if (options.csv !== undefined) writeFileSync(options.csv, csvOf(ended));
   if (options.json) out(`${resultsJson({ folder, ...ended })}\n`);
 }
@@ -144,12 +146,18 @@ async function session(
   folder: string,
   planned: CompareResults,
   candidates: readonly Candidate[],
-  { cache, line, talk, json }: { cache: Map<string, Promise<DataSet>>; line: ProgressLine; talk: boolean; json: boolean },
+  {
+    cache,
+    line,
+    talk,
+    json,
+    options,
+  }: { cache: Map<string, Promise<DataSet>>; line: ProgressLine; talk: boolean; json: boolean; options: CompareCommandOptions },
 ): Promise<CompareResults> {
   const { compare, isOver } = await import('../../runtime/compare/compare.js');
   const { Paces } = await import('../../runtime/compare/estimate.js');
-  const { onGpu } = await import('../../runtime/train/executor.js');
-  const paces = await Paces.of(planned);
+  const { jobs = 1 } = options;
+  const paces = await Paces.of(planned, jobs);
   const live = new LiveLines(err);
   const clear = (): void => {
     live.clear();
@@ -159,15 +167,18 @@ async function session(
     clear();
     err(`${err.colors.yellow('warning')}: ${text}\n`);
   };
-  const passing = (text: string): void => {
+  /** What each run is at, by its folder; what is no run's by ''. */
+  const underWay = new Map<string, string>();
+  const steps = new Map<string, number>();
+  const passing = (text: string, of = ''): void => {
     if (!talk) return;
-    underWay = text;
+    if (of !== '') underWay.delete('');
+    underWay.set(of, text);
     if (err.terminal) live.draw(shown);
     else line.working(text);
   };
   let now = planned;
-  let underWay = '';
-  const shown = (): string => `${leaderboard(now)}\n${underWay}`;
+  const shown = (): string => `${leaderboard(now)}\n${[...underWay.values()].join('\n')}`;
   const done = planned.runs.filter(isOver).length;
   const known = paces.left(planned);
   if (talk) header(folder, planned, done, estimateText(known));
@@ -175,15 +186,14 @@ async function session(
   const hashOf = (run: CompareRun): string | undefined => now.entries.find(({ id }) => id === run.entry)?.hash;
   const stop = stopOnSignals('stopping after this step; again to stop at once');
   try {
-    const choice = { warn };
+    const { doJob, atOnce } = await doerOf({ jobs, cache, warn, compiling: (text) => err.terminal && passing(text) });
     const ended = await compare({
       folder,
       results: planned,
       candidates,
-      cache,
+      doJob,
+      atOnce,
       signal: stop.signal,
-      versions: { ganc: version },
-      open: onGpu({ choice, progress: (at, total) => err.terminal && passing(`compiling kernels ${at}/${total}`) }),
       loading: passing,
       warn,
       changed: (next) => {
@@ -192,6 +202,7 @@ async function session(
         const over = next.runs.filter((run) => isOver(run) || run.status === 'failed');
         const fresh = over.filter((run) => now.runs.find((old) => old.folder === run.folder)?.status !== run.status);
         now = next;
+        for (const run of next.runs) if (run.status !== 'running') underWay.delete(run.folder);
         for (const run of fresh) {
           void paces.keep(hashOf(run));
           if (talk && !err.terminal) err(`${placeText(now, run)}: ${outcomeText(now, run)}\n`);
@@ -200,7 +211,8 @@ async function session(
       },
       progress: (run, progress) => {
         const timed = paces.step(hashOf(run), run, progress);
-        const left = paces.left(now, { run, step: progress.step });
+        steps.set(run.folder, progress.step);
+        const left = paces.left(now, steps);
         if (talk && timed && !told && left !== undefined) {
           told = true;
           if (!err.terminal)
@@ -209,7 +221,7 @@ async function session(
             );
         }
         const all = left === undefined ? '' : `  all: ${duration(left.seconds)} left`;
-        passing(`${placeText(now, run)}  ${stepText(progress, now)}${all}`);
+        passing(`${placeText(now, run)}  ${stepText(progress, now)}${all}`, run.folder);
       },
     });
     clear();

@@ -154,7 +154,7 @@ async function candidateOf(entry: CompareEntry, source: Source | FileError, opti
       const { module } = compileSpec(source, compileOptions(options));
       return module ? placesOf(module) : () => undefined;
     };
-    return { entry: { ...entry, text: `specs/${entry.id}.gan` }, program, text, base, places };
+    return { entry: { ...entry, text: `specs/${entry.id}.gan` }, program, text, set: options.set, base, places };
   } catch (error) {
     if (error instanceof Reported) return { entry: { ...entry, mistake }, base };
     // It is a good spec, but no GPU can hold it.

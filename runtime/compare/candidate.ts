@@ -9,8 +9,9 @@ export interface Candidate {
   readonly entry: CompareEntry;
   /** Absent where the spec is wrong: then the entry has a `mistake`. */
   readonly program?: Program;
-  /** The resolved text. */
+  /** The resolved text, and values of hypers on top of it, as text: together they are the program. */
   readonly text?: string;
+  readonly set?: Readonly<Record<string, string>>;
   /** Folder that the paths of its data start from. */
   readonly base: string;
   /** Lines of the spec, for what does not fit on the device. */

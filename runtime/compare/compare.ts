@@ -1,26 +1,31 @@
-/** The runs of a comparison, one after another on this machine; what came of each is in `results.json` as soon as it is known. */
+/** The runs of a comparison, one after another or several at once; what came of each is in `results.json` as soon as it is known. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DataSet } from '../data/index.js';
 import { writeAtomic } from '../train/files.js';
 import { lockFolder } from '../train/lock.js';
 import type { Progress } from '../train/options.js';
 import { type Candidate, isCompiled } from './candidate.js';
 import { atRung, nextHalving, rungsOf } from './halving.js';
+import { type DoJob, jobOf } from './job.js';
 import { ranked } from './ranking.js';
 import { writeReport } from './report.js';
 import { type CompareResults, type CompareRun, writeResults } from './results.js';
-import { doRun, type RunContext } from './run.js';
 
-export interface CompareOptions extends Pick<RunContext, 'open' | 'signal' | 'versions' | 'loading' | 'warn'> {
+export interface CompareOptions {
   readonly folder: string;
   /** Planned, or read from the folder to go on. */
   readonly results: CompareResults;
   readonly candidates: readonly Candidate[];
-  readonly cache?: Map<string, Promise<DataSet>>;
+  /** Does one run: `doneHere`, or elsewhere. */
+  readonly doJob: DoJob;
+  /** Runs that may be under way at a time; default 1. */
+  readonly atOnce?: number;
+  readonly signal?: AbortSignal;
+  readonly loading?: (text: string) => void;
+  readonly warn?: (text: string) => void;
   /** Called whenever something has come of a run. */
   readonly changed?: (results: CompareResults) => void;
-  /** Called after every step of a run. */
+  /** Called after every step of a run, or now and then. */
   readonly progress?: (run: CompareRun, progress: Progress) => void;
 }
 
@@ -32,65 +37,71 @@ export function isOver({ status }: CompareRun): boolean {
 }
 
 export async function compare(options: CompareOptions): Promise<CompareResults> {
-  const { folder, candidates, signal, versions, loading, warn } = options;
+  const { folder, candidates, doJob, atOnce = 1, loading, warn } = options;
   const lock = await lockFolder(folder, warn ?? (() => undefined));
   let results: CompareResults = ranked({ ...options.results, status: 'running', ended: undefined });
-  const cache = options.cache ?? new Map<string, Promise<DataSet>>();
   const note = (run: CompareRun): void => {
     results = ranked({ ...results, runs: results.runs.map((other) => (isSame(other, run) ? run : other)) });
     options.changed?.(results);
   };
+  let writing = Promise.resolve();
+  const write = (): Promise<void> => {
+    writing = writing.then(() => writeResults(folder, results));
+    return writing;
+  };
+  // Where results cannot be written, what is under way beside them is stopped.
+  const fault = new AbortController();
+  const signal = options.signal === undefined ? fault.signal : AbortSignal.any([options.signal, fault.signal]);
+  const going = (): boolean => !signal.aborted;
+  const { halving } = results.asked;
+  const rungs = rungsOf(results.entries.filter(({ mistake }) => mistake === undefined).length);
+  const tried = new Set<string>();
+
+  /** Does a run and notes what comes of it. */
+  const perform = async (run: CompareRun): Promise<void> => {
+    const { rung } = run;
+    const candidate = candidates.find(({ entry }) => entry.id === run.entry);
+    if (candidate === undefined || !isCompiled(candidate)) throw new Error(`${run.entry} has runs, and no program`);
+    let open = true;
+    note(run);
+    const ended = await doJob(jobOf(run, candidate, results, rung === undefined ? 1 : rungs[rung]), candidate, folder, {
+      signal,
+      loading,
+      warn: (text) => warn?.(`${candidate.entry.label}, seed ${run.seed}: ${text}`),
+      progress: (progress) => options.progress?.(run, progress),
+      changed: (now) => void (open && note(now)),
+    });
+    open = false;
+    if (ended.status === 'failed') tried.add(ended.folder);
+    const there = rung !== undefined && (ended.status === 'finished' || (ended.status === 'stopped' && going()));
+    note(there ? atRung(ended, results) : ended);
+    await write();
+  };
+
+  const under = new Map<string, Promise<void>>();
   try {
     await writeTexts(folder, candidates, results);
-    await writeResults(folder, results);
+    await write();
     options.changed?.(results);
-    let seed: string | undefined;
-    const { halving } = results.asked;
-    const rungs = rungsOf(results.entries.filter(({ mistake }) => mistake === undefined).length);
-    const tried = new Set<string>();
-    const going = (): boolean => signal?.aborted !== true;
     while (going()) {
-      const job = halving ? nextHalving(results, tried) : nextInOrder(results, tried);
-      if (job === undefined) break;
-      const { rung } = job;
+      const busy = new Set(under.keys());
+      const next = under.size >= atOnce ? undefined : halving ? nextHalving(results, tried, busy) : nextInOrder(results, tried);
+      if (next === undefined) {
+        if (under.size === 0) break;
+        await Promise.race(under.values());
+        continue;
+      }
+      const { rung } = next;
       // All runs of an entry are sent to a rung together.
-      if (rung !== undefined)
-        results = { ...results, runs: results.runs.map((other) => (other.entry === job.run.entry && !isOver(other) ? { ...other, rung } : other)) };
-      const run = results.runs.find((other) => isSame(other, job.run)) as CompareRun;
-      const { entry, seed: own } = run;
-      if (rung === undefined) tried.add(run.folder);
-      // Rows are of their seed: those of the one before are not needed any more, where seeds do not take turns.
-      if (!halving && seed !== undefined && seed !== own) cache.clear();
-      seed = own;
-      const candidate = candidates.find((one) => one.entry.id === entry);
-      if (candidate === undefined || !isCompiled(candidate)) throw new Error(`${entry} has runs, and no program`);
-      let open = true;
-      const begun: CompareRun = { ...run, status: 'running', message: undefined };
-      note(begun);
-      const { budget, metric, seeds, asked } = results;
-      const context: RunContext = {
-        folder,
-        budget,
-        metric,
-        judgeSeed: BigInt(seeds[0]),
-        examples: asked.examples,
-        checkpointEvery: asked.checkpointEvery,
-        open: options.open,
-        cache,
-        signal,
-        versions,
-        loading,
-        warn: (text) => warn?.(`${candidate.entry.label}, seed ${run.seed}: ${text}`),
-        progress: (progress) => options.progress?.(begun, progress),
-        changed: (now) => void (open && note(now)),
-      };
-      const ended = await doRun(begun, candidate, context, rung === undefined ? 1 : rungs[rung]);
-      open = false;
-      if (ended.status === 'failed') tried.add(ended.folder);
-      const there = rung !== undefined && (ended.status === 'finished' || (ended.status === 'stopped' && going()));
-      note(there ? atRung(ended, results) : ended);
-      await writeResults(folder, results);
+      if (rung === undefined) tried.add(next.run.folder);
+      else results = { ...results, runs: results.runs.map((other) => (other.entry === next.run.entry && !isOver(other) ? { ...other, rung } : other)) };
+      const run = results.runs.find((other) => isSame(other, next.run)) as CompareRun;
+      under.set(
+        run.folder,
+        perform({ ...run, status: 'running', message: undefined }).finally(() => under.delete(run.folder)),
+      );
     }
+    await Promise.all(under.values());
     // What was left at a rung when nothing more was promising.
     if (halving && going()) {
       const runs = results.runs.map((run): CompareRun => (run.status === 'stopped' || run.status === 'waiting' ? { ...run, status: 'pruned' } : run));
@@ -98,10 +109,12 @@ export async function compare(options: CompareOptions): Promise<CompareResults> 
     }
     const over = results.runs.every((run) => isOver(run) || run.status === 'failed');
     results = { ...results, status: over ? 'finished' : 'stopped', ended: new Date().toISOString() };
-    await writeResults(folder, results);
+    await write();
     await writeReport(folder, results);
     return results;
   } finally {
+    fault.abort();
+    await Promise.allSettled(under.values());
     await lock.release();
   }
 }

@@ -21,13 +21,17 @@ export interface Estimate {
 export class Paces {
   /** By hash of the program. */
   private readonly known = new Map<string, number>();
-  private began: { readonly folder: string; readonly step: number; readonly at: number } | undefined;
+  /** First steps of runs, by folder. */
+  private readonly began = new Map<string, { readonly step: number; readonly at: number }>();
 
-  private constructor(private readonly device: string) {}
+  private constructor(
+    private readonly device: string,
+    private readonly atOnce: number,
+  ) {}
 
-  /** With what was kept of these programs. */
-  static async of({ entries, machine }: CompareResults): Promise<Paces> {
-    const paces = new Paces(machine.device);
+  /** With what was kept of these programs. `atOnce`: runs under way at a time, which make each other slower. */
+  static async of({ entries, machine }: CompareResults, atOnce = 1): Promise<Paces> {
+    const paces = new Paces(machine.device, atOnce);
     for (const { hash } of entries) {
       const bytes = hash === undefined ? undefined : await paces.fileOf(hash).read();
       const pace = bytes && Number(Buffer.from(bytes).toString());
@@ -37,7 +41,7 @@ export class Paces {
   }
 
   private fileOf(hash: string): KeptFile {
-    return new KeptFile('paces', [this.device, hash]);
+    return new KeptFile('paces', [this.device, hash, ...(this.atOnce === 1 ? [] : [this.atOnce])]);
   }
 
   /** Hears of every step; true where it made a pace known that was not. */
@@ -45,8 +49,12 @@ export class Paces {
     if (hash === undefined) return false;
     const now = performance.now() / 1000;
     // Drivers compile in the first steps: a pace that is known counts from the second one.
-    if (this.began?.folder !== run.folder || rate <= 0) this.began = { folder: run.folder, step, at: now };
-    const [steps, seconds] = [step - this.began.step, now - this.began.at];
+    let began = this.began.get(run.folder);
+    if (began === undefined || rate <= 0 || step < began.step) {
+      began = { step, at: now };
+      this.began.set(run.folder, began);
+    }
+    const [steps, seconds] = [step - began.step, now - began.at];
     if (steps === 0 || (steps < TELLING_STEPS && seconds < TELLING_SECONDS)) return false;
     const fresh = !this.known.has(hash);
     this.known.set(hash, seconds / steps);
@@ -59,10 +67,11 @@ export class Paces {
     if (hash !== undefined && pace !== undefined) await this.fileOf(hash).write(Buffer.from(String(pace)), MOST);
   }
 
-  /** What is left to train; undefined while nothing was timed. `now`: of the run under way. */
-  left({ runs, entries, budget }: CompareResults, now?: { readonly run: CompareRun; readonly step: number }): Estimate | undefined {
+  /** What is left to train; undefined while nothing was timed. `now`: steps of the runs under way, by folder. */
+  left({ runs, entries, budget }: CompareResults, now?: ReadonlyMap<string, number>): Estimate | undefined {
     const open = runs.filter((run) => !isOver(run));
-    if (budget.kind === 'seconds') return { seconds: open.reduce((sum, run) => sum + Math.max(0, budget.seconds - run.seconds), 0), by: 'budget' };
+    const atOnce = Math.max(this.atOnce, runs.filter(({ status }) => status === 'running').length);
+    if (budget.kind === 'seconds') return { seconds: open.reduce((sum, run) => sum + Math.max(0, budget.seconds - run.seconds), 0) / atOnce, by: 'budget' };
     const timed = entries.flatMap(({ hash, flopsPerStep }) => {
       const pace = hash === undefined ? undefined : this.known.get(hash);
       return pace === undefined || !flopsPerStep ? [] : [pace / flopsPerStep];
@@ -76,9 +85,9 @@ export class Paces {
       const pace = known ?? (perFlop === undefined ? undefined : perFlop * run.flopsPerStep);
       if (pace === undefined) return undefined;
       if (known === undefined) by = 'flops';
-      const done = now !== undefined && now.run.folder === run.folder ? now.step : run.step;
+      const done = Math.max(run.step, now?.get(run.folder) ?? 0);
       seconds += pace * Math.max(0, (run.steps ?? 0) - done);
     }
-    return { seconds, by };
+    return { seconds: seconds / atOnce, by };
   }
 }

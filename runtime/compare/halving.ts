@@ -1,5 +1,5 @@
 /**
- * Asynchronous successive halving (Li et al., "A system for massively parallel hyperparameter tuning", 2020), for one machine: an entry is trained to the first rung
+ * Asynchronous successive halving (Li et al., "A system for massively parallel hyperparameter tuning", 2020): an entry is trained to the first rung
  * of the budget; whenever it is in the best third of those that have come to a rung, it goes on to the next; else another entry begins. What is left behind is pruned.
  * An entry is trained with all its seeds, and judged by their mean.
  */
@@ -15,14 +15,23 @@ export function rungsOf(entries: number): number[] {
   return shares;
 }
 
-/** The run that is next, with the rung that it is to come to; undefined where all that was promising is finished. `skipped`: runs that are not tried again now. */
-export function nextHalving(results: CompareResults, skipped: ReadonlySet<string>): { readonly run: CompareRun; readonly rung: number } | undefined {
-  const entries = results.entries.filter(({ mistake }) => mistake === undefined).map(({ id }) => new Standing(results, id));
+/**
+ * The run that is next, with the rung that it is to come to; undefined where all that was promising is finished. `skipped`: runs that are not tried again now.
+ * `busy`: runs under way beside it; undefined is then also what hangs on how they end, so that the same runs are sent on as one after another.
+ */
+export function nextHalving(
+  results: CompareResults,
+  skipped: ReadonlySet<string>,
+  busy: ReadonlySet<string> = new Set(),
+): { readonly run: CompareRun; readonly rung: number } | undefined {
+  const entries = results.entries.filter(({ mistake }) => mistake === undefined).map(({ id }) => new Standing(results, id, busy));
   const rungs = rungsOf(entries.length);
   for (const { runs } of entries)
-    for (const run of runs) if (run.rung !== undefined && !isThere(run, run.rung) && !isLost(run, skipped)) return { run, rung: run.rung };
+    for (const run of runs)
+      if (run.rung !== undefined && !isThere(run, run.rung) && !isLost(run, skipped) && !busy.has(run.folder)) return { run, rung: run.rung };
   for (let rung = rungs.length - 2; rung >= 0; rung--) {
-    const there = entries.filter((entry) => entry.reached > rung);
+    const there = entries.filter((entry) => entry.reached > rung || entry.isOnTheWayTo(rung));
+    if (there.length >= REDUCTION && there.some((entry) => entry.isOnTheWayTo(rung))) return undefined;
     const best = [...there].sort((a, b) => b.valueAt(rung) - a.valueAt(rung)).slice(0, Math.floor(there.length / REDUCTION));
     const next = best.find((entry) => entry.target === rung && entry.valueAt(rung) > Number.NEGATIVE_INFINITY);
     if (next !== undefined) return { run: next.runs[0], rung: rung + 1 };
@@ -47,6 +56,7 @@ class Standing {
   constructor(
     private readonly results: CompareResults,
     id: string,
+    private readonly busy: ReadonlySet<string>,
   ) {
     this.runs = results.runs.filter(({ entry }) => entry === id);
   }
@@ -54,6 +64,10 @@ class Standing {
   /** The rung that it was sent to last. */
   get target(): number | undefined {
     return this.runs[0].rung;
+  }
+
+  isOnTheWayTo(rung: number): boolean {
+    return this.target === rung && this.runs.some(({ folder }) => this.busy.has(folder));
   }
 
   /** Rungs that it has come to, or lost a run on the way to. */

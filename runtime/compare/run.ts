@@ -12,31 +12,20 @@ import { readFigures, readMetrics } from '../train/metrics.js';
 import type { Progress } from '../train/options.js';
 import { train } from '../train/train.js';
 import type { Compiled } from './candidate.js';
+import type { DoJob, Job, JobHooks } from './job.js';
 import { hasModes } from './metric.js';
 import { trainedAs } from './plan.js';
-import type { Budget, CompareRun, Measured, RankMetric } from './results.js';
+import type { CompareRun, Measured, RankMetric } from './results.js';
 
 /** Checkpoints of a run, at which it is measured, where nothing else is said. */
 const CHECKPOINTS = 8;
 
-export interface RunContext {
+export interface RunContext extends JobHooks {
   /** Folder of the comparison. */
   readonly folder: string;
-  readonly budget: Budget;
-  readonly metric?: RankMetric;
-  /** Of the judges: the first seed. */
-  readonly judgeSeed: bigint;
-  readonly examples?: number;
-  readonly checkpointEvery?: number;
   readonly open: OpenExecutor;
   readonly cache: Map<string, Promise<DataSet>>;
-  readonly signal?: AbortSignal;
   readonly versions?: Readonly<Record<string, string>>;
-  readonly loading?: (text: string) => void;
-  readonly warn?: (text: string) => void;
-  readonly progress?: (progress: Progress) => void;
-  /** Called at each checkpoint with what is known of the run. */
-  readonly changed?: (run: CompareRun) => void;
 }
 
 /** Figures at a checkpoint. */
@@ -45,16 +34,25 @@ interface Point {
   readonly metrics: Readonly<Record<string, number | readonly number[] | string>>;
 }
 
-/**
- * The run as it is when it has ended or was stopped. What goes wrong in it is its status, with the message. `share`: of the budget, after which it is measured, and may go
- * on another time.
- */
-export async function doRun(run: CompareRun, candidate: Compiled, context: RunContext, share = 1): Promise<CompareRun> {
+/** Jobs done in this process. Rows of a seed are forgotten when another seed begins, where seeds do not take turns. */
+export function doneHere(context: Omit<RunContext, keyof JobHooks | 'folder'>): DoJob {
+  let seed: string | undefined;
+  return (job, candidate, folder, hooks) => {
+    const { run } = job;
+    if (run.rung === undefined && seed !== undefined && seed !== run.seed) context.cache.clear();
+    seed = run.seed;
+    return doRun(job, candidate, { ...context, ...hooks, folder });
+  };
+}
+
+/** The run as it is when it has ended or was stopped. What goes wrong in it is its status, with the message. */
+export async function doRun(job: Job, candidate: Compiled, context: RunContext): Promise<CompareRun> {
+  const { run, share, budget } = job;
   const folder = join(context.folder, run.folder);
   const resume = existsSync(runPaths(folder).record) ? folder : undefined;
   // What a process left behind that was killed before there was a run.
   if (resume === undefined) await rm(folder, { recursive: true, force: true });
-  const checkpointEvery = everyOf(run, context);
+  const checkpointEvery = everyOf(job);
   let last: Progress | undefined;
   // What was measured in this session: told before it is in the file.
   const fresh: Point[] = [];
@@ -64,20 +62,20 @@ export async function doRun(run: CompareRun, candidate: Compiled, context: RunCo
   };
   const now = async (status: CompareRun['status'], more: Partial<CompareRun> = {}): Promise<CompareRun> => ({
     ...run,
-    ...(await standOf(folder, candidate, context, checkpointEvery, fresh)),
+    ...(await standOf(folder, candidate, job, checkpointEvery, fresh)),
     ...(last && { losses: last.losses }),
     status,
     ...more,
   });
   try {
-    const { open, cache, signal, versions, loading, warn, judgeSeed, budget } = context;
+    const { open, cache, signal, versions, loading, warn, kept } = context;
     const result = await train({
       ...trainedAs(candidate),
       ...(resume === undefined ? { out: folder, seed: BigInt(run.seed) } : { resume, seed: BigInt(run.seed) }),
       steps: run.steps === undefined ? undefined : Math.max(1, Math.ceil(run.steps * share)),
       seconds: budget.kind === 'seconds' ? budget.seconds * share : undefined,
       checkpointEvery,
-      judgeSeed,
+      judgeSeed: BigInt(job.judgeSeed),
       open,
       cache,
       signal,
@@ -90,9 +88,10 @@ export async function doRun(run: CompareRun, candidate: Compiled, context: RunCo
       },
       measured: (metrics, _, step) => note({ step, metrics }),
       sampled: (_, figures, step) => figures && note({ step, metrics: { modes: figures.found, near: figures.near } }),
+      kept,
     });
     if (result.status === 'stopped') return await now('stopped');
-    const measured = await measuredOf(folder, candidate, context);
+    const measured = await measuredOf(folder, candidate, job.examples, context);
     return share < 1 ? await now('stopped', { measured }) : await now('finished', { measured, steps: result.step });
   } catch (error) {
     if (error instanceof DivergedError) return now('diverged', { message: error.message });
@@ -102,7 +101,7 @@ export async function doRun(run: CompareRun, candidate: Compiled, context: RunCo
 }
 
 /** Steps between checkpoints; undefined under a budget of time, which says when they are due. */
-function everyOf({ steps }: CompareRun, { checkpointEvery }: RunContext): number | undefined {
+function everyOf({ run: { steps }, checkpointEvery }: Job): number | undefined {
   return checkpointEvery ?? (steps === undefined ? undefined : Math.max(1, Math.ceil(steps / CHECKPOINTS)));
 }
 
@@ -110,7 +109,7 @@ function everyOf({ steps }: CompareRun, { checkpointEvery }: RunContext): number
 async function standOf(
   folder: string,
   { program }: Compiled,
-  { metric }: RunContext,
+  { metric }: Job,
   every: number | undefined,
   fresh: readonly Point[],
 ): Promise<Pick<CompareRun, 'step' | 'seconds' | 'flops' | 'guards' | 'losses' | 'curve'>> {
@@ -140,10 +139,10 @@ async function readModes(path: string): Promise<{ step: number; metrics: Record<
   });
 }
 
-async function measuredOf(folder: string, { program }: Compiled, context: RunContext): Promise<Measured[]> {
+async function measuredOf(folder: string, { program }: Compiled, examples: number | undefined, context: RunContext): Promise<Measured[]> {
   const found: Measured[] = [];
   if (program.metrics !== undefined) {
-    const { open, cache, examples, loading, warn } = context;
+    const { open, cache, loading, warn } = context;
     const all = await evaluateRun(folder, { open, cache, examples, loading, warn });
     for (const { rows, metrics, judges } of all.figures) found.push({ rows: rows?.kind ?? 'none', examples: all.examples, metrics, judges });
   }

@@ -9,8 +9,15 @@ export type Rule =
   /** A number over `above`, or from `least` on, below `below`. */
   | { readonly kind: 'number'; readonly otherwise?: number; readonly above?: number; readonly least?: number; readonly below?: number; readonly says: string }
   | { readonly kind: 'flag'; readonly otherwise?: boolean; readonly says: string }
-  /** `among`: the only texts there are. */
-  | { readonly kind: 'text'; readonly otherwise?: string; readonly required?: boolean; readonly among?: readonly string[]; readonly says: string };
+  /** `among`: the only texts there are. `path`: of a file or folder. */
+  | {
+      readonly kind: 'text';
+      readonly otherwise?: string;
+      readonly required?: boolean;
+      readonly among?: readonly string[];
+      readonly path?: true;
+      readonly says: string;
+    };
 
 /** Every source takes these. */
 const COMMON: Readonly<Record<string, Rule>> = {

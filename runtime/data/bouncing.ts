@@ -45,7 +45,7 @@ export const BOUNCING_ARGS: Readonly<Record<string, Rule>> = {
   speed: { kind: 'number', above: 0, says: 'pixels that a digit moves in a frame' },
   fps: { kind: 'number', otherwise: 8, above: 0, below: 1000, says: 'frames a second' },
   held_pairs: { kind: 'whole', otherwise: 4, least: 0, most: mostHeldPairs('directed'), says: 'number of pairs of digit and motion kept from training' },
-  path: { kind: 'text', says: 'folder of IDX files' },
+  path: { kind: 'text', path: true, says: 'folder of IDX files' },
   count: { kind: 'whole', otherwise: PUBLISHED.count, least: 1, most: 2 ** 31 - 1, says: 'number of rows' },
 };
 

@@ -110,7 +110,7 @@ const SOURCES: ReadonlyMap<string, Source> = new Map<string, Source>([
   [
     'mnist',
     {
-      args: { path: { kind: 'text', says: 'folder of IDX files' }, count: COUNT },
+      args: { path: { kind: 'text', path: true, says: 'folder of IDX files' }, count: COUNT },
       types: ['image', 'class'],
       load: async (context) => {
         const path = textOf(context.args, 'path');
@@ -123,7 +123,11 @@ const SOURCES: ReadonlyMap<string, Source> = new Map<string, Source>([
   [
     'idx',
     {
-      args: { images: { kind: 'text', says: 'IDX file of pictures' }, labels: { kind: 'text', says: 'IDX file of labels' }, count: COUNT },
+      args: {
+        images: { kind: 'text', path: true, says: 'IDX file of pictures' },
+        labels: { kind: 'text', path: true, says: 'IDX file of labels' },
+        count: COUNT,
+      },
       types: ['image', 'class'],
       load: async (context) => ({ fields: mixed(context, await idxFiles(namedFiles(context))) }),
     },
@@ -132,7 +136,7 @@ const SOURCES: ReadonlyMap<string, Source> = new Map<string, Source>([
     'images',
     {
       args: {
-        path: { kind: 'text', required: true, says: 'folder of pictures' },
+        path: { kind: 'text', required: true, path: true, says: 'folder of pictures' },
         crop: { kind: 'text', otherwise: 'center', among: ['center', 'none'], says: 'way to the wanted ratio of sides' },
         count: COUNT,
       },
@@ -152,7 +156,7 @@ const SOURCES: ReadonlyMap<string, Source> = new Map<string, Source>([
     'clips',
     {
       args: {
-        path: { kind: 'text', required: true, says: 'folder of clips' },
+        path: { kind: 'text', required: true, path: true, says: 'folder of clips' },
         crop: { kind: 'text', otherwise: 'center', among: ['center', 'none'], says: 'way to the wanted ratio of sides' },
         fps: { kind: 'number', above: 0, below: 1000, says: 'frames taken of a second' },
         short: { kind: 'text', otherwise: 'refuse', among: ['refuse', 'hold', 'loop'], says: 'way with clips of too few frames' },
@@ -204,7 +208,7 @@ const SOURCES: ReadonlyMap<string, Source> = new Map<string, Source>([
   [
     'tensors',
     {
-      args: { path: { kind: 'text', required: true, says: 'safetensors file' } },
+      args: { path: { kind: 'text', required: true, path: true, says: 'safetensors file' } },
       load: async (context) => ({ fields: await tensorFields(resolve(context.base, textOf(context.args, 'path') as string), context.request.fields) }),
     },
   ],
@@ -212,6 +216,15 @@ const SOURCES: ReadonlyMap<string, Source> = new Map<string, Source>([
 
 /** Names of the sources that there are. */
 export const SOURCE_NAMES: readonly string[] = [...SOURCES.keys()];
+
+/** Files and folders that a request reads, as it names them. */
+export function pathsOf({ source, args }: DataRequest): string[] {
+  const rules = SOURCES.get(source)?.args ?? {};
+  return Object.entries(args).flatMap(([name, value]) => {
+    const rule = rules[name];
+    return rule?.kind === 'text' && rule.path === true ? [String(value)] : [];
+  });
+}
 
 /** Loads or generates the rows of a request. Throws DataError with a reason and, where there is one, a mend. */
 export function loadData(asked: DataRequest, options: LoadOptions): Promise<DataSet> {

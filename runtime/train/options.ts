@@ -78,6 +78,8 @@ export interface TrainOptions {
   readonly sampled?: (files: readonly string[], figures: ModeStatistics | undefined, step: number) => void;
   /** Called with the metrics of each checkpoint, where they are measured. */
   readonly measured?: (metrics: Readonly<Record<string, number | readonly number[]>>, best: RunRecord['best'], step: number) => void;
+  /** Called when all that belongs to a checkpoint is in the folder, its figures and samples too; not at the end. */
+  readonly kept?: (step: number) => void;
   /** Called with what a guard says, and what was done. Without it, `warn` hears of it. */
   readonly guarded?: (report: GuardReport) => void;
   readonly warn?: (text: string) => void;

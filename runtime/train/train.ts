@@ -367,6 +367,10 @@ class Session {
       const { sampleEvery } = this.options;
       if (step < steps && due) await this.save(step);
       if (step < steps && (sampleEvery === undefined ? due : sampleEvery > 0 && step % sampleEvery === 0)) await this.sample(step);
+      if (step < steps && due && this.options.kept !== undefined) {
+        await this.metrics.flush();
+        this.options.kept(step);
+      }
     }
     await this.drain();
     this.clock.stop();

@@ -8,6 +8,7 @@ import { type CompareOptions, compare } from '../../runtime/compare/compare.js';
 import { Paces } from '../../runtime/compare/estimate.js';
 import { planComparison } from '../../runtime/compare/plan.js';
 import { type Budget, COMPARE_FORMAT, type CompareResults, type CompareRun, readResults } from '../../runtime/compare/results.js';
+import { doneHere } from '../../runtime/compare/run.js';
 import type { OpenExecutor } from '../../runtime/train/executor.js';
 import { readRecord } from '../../runtime/train/folder.js';
 import { fakeOpener, fakeProgram } from '../train/fake.js';
@@ -61,7 +62,7 @@ async function planned(candidates: readonly Candidate[], seeds: readonly string[
 const newFolder = async (): Promise<string> => mkdtemp(join(root, `comparison-${++folders}-`));
 
 function options(folder: string, results: CompareResults, candidates: readonly Candidate[], open: OpenExecutor = fakeOpener().open): CompareOptions {
-  return { folder, results, candidates, open };
+  return { folder, results, candidates, doJob: doneHere({ open, cache: new Map() }) };
 }
 
 /** All that must not depend on how often it was interrupted. */
@@ -224,7 +225,7 @@ test('time that is left: by paces, by FLOPs where an entry was never timed, by t
   const began = performance.now();
   while (performance.now() - began < 50);
   expect(paces.step(a.hash, run, { ...progress, step: 101 })).toBe(true);
-  const left = paces.left(results, { run, step: 500 })!;
+  const left = paces.left(results, new Map([[run.folder, 500]]))!;
   expect(left.by).toBe('flops');
   const ratio = b.flopsPerStep! / a.flopsPerStep!;
   expect(ratio).toBe(2);

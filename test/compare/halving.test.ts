@@ -1,24 +1,32 @@
 /** Who goes on at a rung, in which order, and what all of it costs. */
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { atRung, nextHalving, rungsOf } from '../../runtime/compare/halving.js';
 import { ranked } from '../../runtime/compare/ranking.js';
 import type { CompareResults, CompareRun } from '../../runtime/compare/results.js';
 
 /** Plays it with these qualities, one for each entry, or by rung. NaN: the run diverges. */
-function played(qualities: readonly (number | readonly number[])[], { seeds = ['0'], lowest = false } = {}) {
+function played(qualities: readonly (number | readonly number[])[], { seeds = ['0'], lowest = false, atOnce = 1, pick = () => 0 } = {}) {
   const facts = { spec: 's.gan', settings: {}, text: '', seconds: 1, flopsPerStep: 1, flops: 1, parameters: 1, memory: 1, curve: [], step: 0 };
   const entries = qualities.map((_, i) => ({ id: `e${i}`, label: `e${i}`, spec: 's.gan', settings: {} }));
   const runs = seeds.flatMap((seed) => entries.map(({ id }): CompareRun => ({ ...facts, entry: id, seed, folder: `runs/${id}-${seed}`, status: 'waiting' })));
   let results = { entries, runs, seeds, metric: { name: 'score', ...(lowest && { lowest }) } } as unknown as CompareResults;
   const jobs: string[] = [];
   const rungs = rungsOf(qualities.length);
-  for (let job = nextHalving(results, new Set()); job !== undefined; job = nextHalving(results, new Set())) {
-    const { run, rung } = job;
-    jobs.push(`${run.entry}/${rung}`);
-    expect(jobs.length).toBeLessThan(100);
+  const busy: { readonly run: CompareRun; readonly rung: number }[] = [];
+  for (;;) {
+    const job = busy.length < atOnce ? nextHalving(results, new Set(), new Set(busy.map(({ run }) => run.folder))) : undefined;
+    if (job !== undefined) {
+      jobs.push(`${job.run.entry}/${job.rung}`);
+      expect(jobs.length).toBeLessThan(100);
+      results = { ...results, runs: results.runs.map((other) => (other.entry === job.run.entry ? { ...other, rung: job.rung } : other)) };
+      busy.push(job);
+      continue;
+    }
+    if (busy.length === 0) break;
+    const [{ run, rung }] = busy.splice(pick() % busy.length, 1);
     const quality = [qualities[Number(run.entry.slice(1))]].flat();
     const value = quality[Math.min(rung, quality.length - 1)];
-    results = { ...results, runs: results.runs.map((other) => (other.entry === run.entry ? { ...other, rung } : other)) };
     const sent = results.runs.find(({ folder }) => folder === run.folder)!;
     const measured = [{ rows: 'none' as const, examples: 1, metrics: { score: value } }];
     const last = rung === rungs.length - 1;
@@ -69,5 +77,23 @@ describe('halving', () => {
     expect(played([Number.NaN, 1, 2]).finished).toEqual(['e2']);
     expect(played([Number.NaN, Number.NaN, Number.NaN]).jobs).toEqual(['e0/0', 'e1/0', 'e2/0']);
     expect(played([[5, Number.NaN], 1, 2]).finished).toEqual([]);
+  });
+
+  test('several at a time, whichever ends first, send the same on as one after another', () => {
+    const quality = fc.oneof(
+      fc.integer({ min: 0, max: 20 }),
+      fc.constant(Number.NaN),
+      fc.array(fc.integer({ min: 0, max: 20 }), { minLength: 2, maxLength: 3 }),
+    );
+    const entries = fc.array(quality, { minLength: 3, maxLength: 12 });
+    fc.assert(
+      fc.property(entries, fc.integer({ min: 2, max: 6 }), fc.boolean(), fc.infiniteStream(fc.nat(5)), (qualities, atOnce, both, order) => {
+        const seeds = both ? ['0', '1'] : ['0'];
+        const { results, jobs } = played(qualities, { seeds });
+        const beside = played(qualities, { seeds, atOnce, pick: () => order.next().value as number });
+        expect(beside.results).toEqual(results);
+        expect(beside.jobs.sort()).toEqual(jobs.sort());
+      }),
+    );
   });
 });
