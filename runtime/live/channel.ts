@@ -33,9 +33,10 @@ export interface Source {
   readonly view: View;
 }
 
-/** Milliseconds between looks at the folder; making a page may take a tenth of the time. */
+/** Milliseconds between looks at the folder; where making the page takes long, so many times as long, up to the most. */
 const EVERY = 1000;
-const SHARE = 10;
+const TIMES = 5;
+const MOST = 5000;
 
 export class Channel {
   private readonly listeners = new Set<Listener>();
@@ -83,7 +84,7 @@ export class Channel {
   private async tick(): Promise<void> {
     const began = performance.now();
     await this.now();
-    if (this.watched) this.timer = setTimeout(() => void this.tick(), Math.max(EVERY, SHARE * (performance.now() - began)));
+    if (this.watched) this.timer = setTimeout(() => void this.tick(), Math.max(EVERY, Math.min(MOST, TIMES * (performance.now() - began))));
   }
 
   private async refresh(): Promise<Shown> {
