@@ -1,9 +1,7 @@
 /** The training loop: steps are sent some ahead of their results, watched, logged, saved; stopped where numbers stop being numbers or somebody asks. */
 import { join } from 'node:path';
 import { isSaved } from '../../compiler/program/variables.js';
-import type { ModeStatistics } from '../data/gaussians.js';
 import type { TensorData } from '../execute/tensor.js';
-import { aboutSamples } from './about-samples.js';
 import { better } from './best.js';
 import {
   BEST_CHECKPOINT,
@@ -29,15 +27,12 @@ import { measure } from './measure.js';
 import { cutMetrics, MetricsLog, type StepMetrics } from './metrics.js';
 import type { TrainOptions, TrainResult } from './options.js';
 import { writePage, writePlot } from './page.js';
+import { type Drawn, Pictures } from './pictures.js';
 import { type Prepared, prepare } from './prepare.js';
 import { RowFeeder } from './rows.js';
-import { CLIPS, TABLES } from './sample.js';
-import { collectSamples } from './samples.js';
 import { type PlannedCall, Schedule } from './schedule.js';
-import { writeShown } from './shown.js';
 import { Statistics } from './statistics.js';
 import { findNonfinite, Pace, readStep } from './watch.js';
-import { isClip, isTable, writeBeside, writeSamples } from './write-samples.js';
 
 export type { Progress, TrainOptions, TrainResult, TrainStart } from './options.js';
 
@@ -45,9 +40,6 @@ const CHECKPOINT_EVERY = 500;
 const CHECKPOINTS_IN_TIME = 8;
 const KEEP = 3;
 const IN_FLIGHT = 3;
-/** Samples in a picture, and points for a plot and its figures. */
-const PICTURES = 64;
-const POINTS = 2000;
 
 /**
  * Trains, or goes on training. Throws RunError, SafetensorsError or DataError where it cannot start, GpuError where the device fails,
@@ -139,9 +131,8 @@ class Session {
   private record: RunRecord;
   private saved: { step: number; path: string } | undefined;
   private numbers: Pick<StepMetrics, 'losses'> & { reports: Record<string, number> } = { losses: {}, reports: {} };
-  /** Of a training that goes on from given weights: its samples before it began, by sample line. */
-  private readonly before = new Map<string, ReadonlyMap<string, TensorData>>();
-  private samples: { files: string[]; figures?: ModeStatistics; step: number } = { files: [], step: -1 };
+  private readonly pictures: Pictures;
+  private samples: Drawn & { readonly step: number } = { files: [], step: -1 };
 
   constructor(
     private readonly options: TrainOptions,
@@ -160,6 +151,7 @@ class Session {
     const warn = options.warn;
     this.guarding = new Guarding(prepared.guard, prepared, options.guarded ?? (({ what, help }) => warn?.(`${what}. ${help}`)));
     this.feeder = new RowFeeder(opened.executor, prepared, prepared.chosen, opened.fieldLimit);
+    this.pictures = new Pictures(prepared, this.paths, opened, this.feeder, this.metrics, this.guarding);
     if (checkpoint !== undefined) {
       this.schedule.restore(checkpoint.counters);
       this.saved = { step: checkpoint.step, path: checkpoint.path };
@@ -455,7 +447,6 @@ class Session {
     this.options.measured?.(found.metrics, best, info.step);
   }
 
-  /** Pictures of every sample line, each time of the same draws, so that progress can be seen. */
   private async sample(step: number): Promise<void> {
     await this.drain();
     if (this.samples.step === step) return;
@@ -463,29 +454,7 @@ class Session {
   }
 
   private async draw(step: number): Promise<void> {
-    const { program, data, seed } = this.prepared;
-    const files: string[] = [];
-    let figures: ModeStatistics | undefined;
-    for (const plan of program.samples) {
-      const points = plan.outputs.every((output) => output.shape.length === 1 && output.shape[0] === 2);
-      const count = points ? POINTS : plan.outputs.every(isTable) ? TABLES : plan.outputs.some(isClip) ? CLIPS : PICTURES;
-      const tensors = await collectSamples(this.opened.executor, program, plan, count, data, this.feeder, { noises: { seed } });
-      const path = join(this.paths.samples, `${plan.name}-${String(step).padStart(8, '0')}`);
-      const about = aboutSamples(program, plan, { data, manifest: data?.manifest });
-      const written = await writeSamples(path, plan, tensors, about);
-      await writeShown(this.paths.shown, plan, step, tensors, about);
-      const first = this.prepared.start?.step;
-      if (step === first) this.before.set(plan.name, tensors);
-      const before = this.before.get(plan.name);
-      if (before !== undefined && first !== undefined && step === this.prepared.steps) {
-        const note = `left: after ${first} steps, right: after ${step}`;
-        files.push(...(await writeBeside(join(this.paths.samples, `${plan.name}-before-after`), plan, [before, tensors], about, note)));
-      }
-      files.push(...written.files);
-      figures ??= written.figures;
-      await this.guarding.samples(step, plan, written.figures, this.opened, this.feeder, this.metrics);
-    }
-    if (figures !== undefined) this.metrics.add({ step, figures: { modes: figures.found, of: figures.modes, near: figures.near, samples: figures.samples } });
+    const { files, figures } = await this.pictures.draw(step);
     this.samples = { files, figures, step };
     if (files.length > 0) this.options.sampled?.(files, figures, step);
     await this.page();
