@@ -7,6 +7,11 @@ import { version } from './version.js';
 
 const set = () => new Option('--set <name=value>', "a hyper's value, instead of the spec's (repeatable)").argParser(setting);
 const variant = () => new Option('--variant <name>', 'a variant of the spec');
+const guard = () =>
+  new Option(
+    '--guard <way>',
+    'what follows where D has won, G has collapsed or losses diverge: warn, stop, rollback (once, to the last good checkpoint, with other draws), or off; NaN and infinities always stop, unless it goes back (default: warn)',
+  ).choices(['warn', 'stop', 'rollback', 'off']);
 const quiet = () => new Option('-q, --quiet', 'say nothing but errors');
 
 /** A command's examples, below its options. */
@@ -147,12 +152,7 @@ First steps:
       .option('--from-nothing', 'draw the weights, also where the spec names a file to start from')
       .option('--metrics', 'measure the metrics at each checkpoint')
       .option('--best <metric>', 'as --metrics, and keep the checkpoint in which this is highest; NAME:low where less is better')
-      .addOption(
-        new Option(
-          '--guard <way>',
-          'what follows where D has won, G has collapsed or losses diverge: warn, stop, rollback (once, to the last good checkpoint, with other draws), or off; NaN and infinities always stop, unless it goes back (default: warn)',
-        ).choices(['warn', 'stop', 'rollback', 'off']),
-      )
+      .addOption(guard())
       .option('--feed <file>', 'data, noise and other draws of every update (safetensors, PLAYER.NAME, e.g. D.x, D.z, G.z)')
       .option('--trace <file>', 'write losses, reports, first gradients and weights (safetensors)')
       .option('--trace-steps <list>', 'steps whose weights --trace holds, as in 1,10,50', stepList)
@@ -249,6 +249,7 @@ First steps:
         'steps between checkpoints, at which metrics are measured too (default: an eighth of the run)',
         whole('--checkpoint-every', 1),
       )
+      .addOption(guard())
       .option('--out <dir>', 'folder of the comparison (default: compare/NAME-1, compare/NAME-2, ...)')
       .option('--resume <dir>', 'go on with a comparison that was stopped; the same command without it does so too')
       .option('--json', 'results as one JSON object on stdout')

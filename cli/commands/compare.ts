@@ -15,6 +15,7 @@ import {
   resultsJson,
 } from '../../runtime/compare/results.js';
 import type { DataSet } from '../../runtime/data/index.js';
+import type { GuardWay } from '../../runtime/train/guards.js';
 import type { Progress } from '../../runtime/train/options.js';
 import { doerOf } from '../compare/doer.js';
 import { gridOf, requestHash } from '../compare/grid.js';
@@ -38,6 +39,7 @@ export interface CompareCommandOptions {
   readonly examples?: number;
   readonly checkpointEvery?: number;
   readonly halving?: boolean;
+  readonly guard?: GuardWay;
   readonly jobs?: number;
   readonly out?: string;
   readonly resume?: string;
@@ -275,12 +277,26 @@ function exitCodeOf({ entries, runs }: CompareResults): number {
 }
 
 function requestOf(words: readonly string[], options: CompareCommandOptions): CompareRequest {
-  const { variants, sweep, set, seeds, seed = 0n, metric, examples, checkpointEvery, halving } = options;
+  const { variants, sweep, set, seeds, seed = 0n, metric, examples, checkpointEvery, halving, guard } = options;
   // What follows the two words of a search are specs.
   const { specs, budget } = withUnit([...words, ...(options.search ?? []).slice(2)], options.budget);
   if (specs.length === 0)
     throw new UsageError('nothing to compare', 'name specs: ganc compare a.gan b.gan; or a comparison to go on with: ganc compare --resume compare/gan-1');
-  return { specs, variants, sweep, set, search: searchOf(options.search), seeds, seed: String(seed), budget, metric, examples, checkpointEvery, halving };
+  return {
+    specs,
+    variants,
+    sweep,
+    set,
+    search: searchOf(options.search),
+    seeds,
+    seed: String(seed),
+    budget,
+    metric,
+    examples,
+    checkpointEvery,
+    halving,
+    guard,
+  };
 }
 
 /** `--search random 20`. */
@@ -304,7 +320,7 @@ function withUnit(words: readonly string[], budget: string | undefined): { specs
 
 /** As a shell reads it. */
 function commandOf(request: CompareRequest): string {
-  const { specs, variants, sweep = {}, set = {}, search, seeds, seed, budget, metric, examples, checkpointEvery, halving } = request;
+  const { specs, variants, sweep = {}, set = {}, search, seeds, seed, budget, metric, examples, checkpointEvery, halving, guard } = request;
   const option = (name: string, value: string | number | undefined): string[] => (value === undefined ? [] : [name, String(value)]);
   const words = [
     'ganc',
@@ -321,6 +337,7 @@ function commandOf(request: CompareRequest): string {
     ...option('--examples', examples),
     ...option('--checkpoint-every', checkpointEvery),
     ...(halving ? ['--halving'] : []),
+    ...option('--guard', guard),
   ];
   return words.map((word) => (/^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ');
 }

@@ -45,14 +45,16 @@ function curveOf(runs: readonly CompareRun[]): number[] {
   });
 }
 
-/** How far the runs of an entry are: `3`, `2 of 3`, `2 of 3, 1 diverged`. */
+/** How far the runs of an entry are, and in how many guards spoke: `3`, `2 of 3`, `2 of 3, 1 diverged, guards in 1`. */
 function progressOf(runs: readonly CompareRun[]): string {
   const done = runs.filter(({ status }) => status === 'finished').length;
   const others = (['pruned', 'diverged', 'failed'] as const).flatMap((status) => {
     const n = runs.filter((run) => run.status === status).length;
     return n === 0 ? [] : [`${n} ${status}`];
   });
-  return [done === runs.length ? String(done) : `${done} of ${runs.length}`, ...others].join(', ');
+  const guarded = runs.filter(({ guards }) => guards?.length).length;
+  const told = guarded === 0 ? [] : [`guards in ${guarded}`];
+  return [done === runs.length ? String(done) : `${done} of ${runs.length}`, ...others, ...told].join(', ');
 }
 
 /** The table of all entries, the best first. */

@@ -277,7 +277,8 @@ function extent(values: readonly number[]): [number, number] {
 function middle(values: readonly number[]): [number, number] {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
   const [low, high] = sorted.length < 100 ? extent(sorted) : [sorted[Math.floor(0.01 * (sorted.length - 1))], sorted[Math.ceil(0.99 * (sorted.length - 1))]];
-  return high > low ? [low, high] : [low - 0.5, high + 0.5];
+  // What is the same throughout is in the middle; but what counts from 0 stays above it.
+  return high > low ? [low, high] : [low < 0 ? low - 0.5 : Math.max(0, low - 0.5), high + 0.5];
 }
 
 function widened([low, high]: readonly [number, number], log: boolean, share: number): [number, number] {

@@ -5,10 +5,10 @@ import { writeAtomic } from '../train/files.js';
 import { lockFolder } from '../train/lock.js';
 import type { Progress } from '../train/options.js';
 import { type Candidate, isCompiled } from './candidate.js';
+import { GrowingReport } from './growing.js';
 import { atRung, nextHalving, rungsOf } from './halving.js';
 import { type DoJob, jobOf } from './job.js';
 import { ranked } from './ranking.js';
-import { writeReport } from './report.js';
 import { type CompareResults, type CompareRun, writeResults } from './results.js';
 
 export interface CompareOptions {
@@ -43,12 +43,14 @@ export async function compare(options: CompareOptions): Promise<CompareResults> 
   const note = (run: CompareRun): void => {
     results = ranked({ ...results, runs: results.runs.map((other) => (isSame(other, run) ? run : other)) });
     options.changed?.(results);
+    report.note(results);
   };
   let writing = Promise.resolve();
   const write = (): Promise<void> => {
-    writing = writing.then(() => writeResults(folder, results));
+    writing = writing.catch(() => undefined).then(() => writeResults(folder, results));
     return writing;
   };
+  const report = new GrowingReport({ folder, writeResults: write, warn });
   // Where results cannot be written, what is under way beside them is stopped.
   const fault = new AbortController();
   const signal = options.signal === undefined ? fault.signal : AbortSignal.any([options.signal, fault.signal]);
@@ -68,7 +70,10 @@ export async function compare(options: CompareOptions): Promise<CompareResults> 
       signal,
       loading,
       warn: (text) => warn?.(`${candidate.entry.label}, seed ${run.seed}: ${text}`),
-      progress: (progress) => options.progress?.(run, progress),
+      progress: (progress) => {
+        options.progress?.(run, progress);
+        report.note(results);
+      },
       changed: (now) => void (open && note(now)),
     });
     open = false;
@@ -76,6 +81,7 @@ export async function compare(options: CompareOptions): Promise<CompareResults> 
     const there = rung !== undefined && (ended.status === 'finished' || (ended.status === 'stopped' && going()));
     note(there ? atRung(ended, results) : ended);
     await write();
+    report.note(results, true);
   };
 
   const under = new Map<string, Promise<void>>();
@@ -110,7 +116,7 @@ export async function compare(options: CompareOptions): Promise<CompareResults> 
     const over = results.runs.every((run) => isOver(run) || run.status === 'failed');
     results = { ...results, status: over ? 'finished' : 'stopped', ended: new Date().toISOString() };
     await write();
-    await writeReport(folder, results);
+    await report.end(results);
     return results;
   } finally {
     fault.abort();

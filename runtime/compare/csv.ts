@@ -22,6 +22,7 @@ export function csvOf({ entries, runs }: CompareResults): string {
     'memory_bytes',
     'folder',
     ...metrics,
+    'guards',
     'message',
   ];
   const rows = runs.map((run) => {
@@ -31,9 +32,20 @@ export function csvOf({ entries, runs }: CompareResults): string {
       const value = run.measured?.find((one) => one.rows === rows)?.metrics[metric];
       return typeof value === 'object' ? value.join(' ') : value;
     };
+    const guards = run.guards?.map(({ guard, step: at, done }) => `${guard} at step ${at}: ${done}`).join('; ');
     const { seed, status, step, seconds, flopsPerStep, flops, parameters, memory, folder } = run;
     const facts = [seed, status, step, seconds, flopsPerStep, flops, parameters, memory, folder];
-    return [entry?.label, entry?.rank, run.spec, run.variant, ...settings.map((name) => run.settings[name]), ...facts, ...metrics.map(figure), run.message];
+    return [
+      entry?.label,
+      entry?.rank,
+      run.spec,
+      run.variant,
+      ...settings.map((name) => run.settings[name]),
+      ...facts,
+      ...metrics.map(figure),
+      guards,
+      run.message,
+    ];
   });
   const mistakes = entries.flatMap(({ label, spec, variant, settings: own, mistake }) =>
     mistake === undefined

@@ -1,5 +1,6 @@
 /** One run of a comparison as plain data: all that a process needs to do it, here or on another machine, and what comes back. */
 import { resolve } from 'node:path';
+import type { GuardWay } from '../train/guards.js';
 import type { Progress } from '../train/options.js';
 import type { Compiled } from './candidate.js';
 import type { Budget, CompareResults, CompareRun, RankMetric } from './results.js';
@@ -16,6 +17,7 @@ export interface Job {
   readonly judgeSeed: string;
   readonly examples?: number;
   readonly checkpointEvery?: number;
+  readonly guard?: GuardWay;
 }
 
 /** A text that compiles, with these settings, to the program of this hash: nothing else is needed, what it extends is in it. */
@@ -66,7 +68,7 @@ export function jobOf(
   { budget, metric, seeds, asked }: CompareResults,
   share: number,
 ): Job {
-  const { examples, checkpointEvery } = asked;
+  const { examples, checkpointEvery, guard } = asked;
   return {
     run,
     spec: { label: entry.label, name: program.name, text, set, hash: program.hash, base: resolve(base) },
@@ -76,5 +78,6 @@ export function jobOf(
     judgeSeed: seeds[0],
     ...(examples !== undefined && { examples }),
     ...(checkpointEvery !== undefined && { checkpointEvery }),
+    ...(guard !== undefined && { guard }),
   };
 }

@@ -105,7 +105,7 @@ export function leaderboardOf(results: CompareResults): string {
             ),
           ]
         : []),
-      cell('td', statusText(own)),
+      cell('td', `${statusText(own)}${small(escapeText(guardedText(own)))}`),
     ];
     return `<tr${rank === 1 ? ' class="best"' : ''}>${cells.join('')}</tr>`;
   });
@@ -157,6 +157,22 @@ export function runsOf({ entries, runs, metric }: CompareResults): string {
   return table('board', head, body);
 }
 
+const GUARDS: Readonly<Record<GuardReport['guard'], string>> = {
+  numbers: 'numbers that are none',
+  discriminator: 'the discriminator has won',
+  generator: 'the generator has collapsed',
+  losses: 'losses diverge',
+};
+
+/** `guards in 2: the discriminator has won, went back`. */
+export function guardedText(runs: readonly CompareRun[]): string {
+  const told = runs.flatMap(({ guards = [] }) => guards);
+  const n = runs.filter(({ guards }) => guards?.length).length;
+  const what = [...new Set(told.map(({ guard }) => GUARDS[guard] ?? guard))];
+  const done = [...new Set(told.flatMap((report) => (report.done === 'warned' ? [] : [report.done])))];
+  return n === 0 ? '' : `guards in ${n}: ${[...what, ...done].join(', ')}`;
+}
+
 function guardText({ step, what, help, done, to }: GuardReport): string {
   const then = done === 'warned' ? '' : `; ${done}${to === undefined ? '' : ` to step ${count(to)}`}`;
   return `step ${count(step)}: ${what}${then}\n${help}`;
@@ -166,7 +182,7 @@ function guardText({ step, what, help, done, to }: GuardReport): string {
 function summaryText(summary: Summary | undefined): string {
   if (summary === undefined) return '';
   const { n, mean, least, most, deviation } = summary;
-  const range = n > 1 ? `${shortText(Number(least))}..${shortText(Number(most))}, ${n} seeds` : 'one seed';
+  const range = n === 1 ? 'one seed' : least === most ? `alike in ${n} seeds` : `${shortText(Number(least))}..${shortText(Number(most))}, ${n} seeds`;
   return `${spreadText(mean, deviation)}${small(range)}`;
 }
 

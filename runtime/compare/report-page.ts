@@ -2,6 +2,7 @@
 import { type DocumentFacts, documentOf, factList, image, section } from '../show/document.js';
 import { escapeText } from '../show/escape.js';
 import { bytes, count, duration, magnitude } from '../show/quantities.js';
+import type { GuardWay } from '../train/guards.js';
 import { budgetText } from './budget.js';
 import { figuresOf, firstOf, kindsOf, labelOf, leaderboardOf, ROWS, runsOf, shortText, table, trainedOf } from './report-board.js';
 import type { SampleCell, SampleRow, SampleSheet } from './report-samples.js';
@@ -82,7 +83,7 @@ export function reportDocument(facts: ReportFacts): DocumentFacts {
 }
 
 function headOf(results: CompareResults): [string, string][] {
-  const { metric, seeds, budget, entries, runs, started, ended, machine } = results;
+  const { metric, seeds, budget, entries, runs, started, ended, machine, status, asked } = results;
   const wrong = entries.filter(({ mistake }) => mistake !== undefined).length;
   const [kind] = metric === undefined ? [] : kindsOf(results, metric.name);
   const took = ended === undefined ? Number.NaN : (Date.parse(ended) - Date.parse(started)) / 1000;
@@ -95,22 +96,32 @@ function headOf(results: CompareResults): [string, string][] {
     ['Budget of each run', budgetText(budget)],
     ['Entries', `${count(entries.length)}${wrong === 0 ? '' : `, ${wrong} of them cannot be trained`}`],
     ['Seeds', seeds.length > 8 ? `${seeds.length}: ${seeds[0]} to ${seeds[seeds.length - 1]}` : seeds.join(', ')],
-    ['Runs', `${runs.filter(({ status }) => status === 'finished').length} of ${runs.length} finished`],
+    ['Runs', `${runs.filter((run) => run.status === 'finished').length} of ${runs.length} finished`],
+    ['Guards', asked.guard && GUARD_WAYS[asked.guard]],
     ['Began', started.slice(0, 16).replace('T', ' ')],
+    ['As of', status === 'running' ? new Date().toISOString().slice(0, 19).replace('T', ' ') : undefined],
     ['Took', Number.isFinite(took) ? duration(took) : undefined],
     ['Machine', machine.device],
   ];
   return facts.filter((fact): fact is [string, string] => fact[1] !== undefined);
 }
 
+const GUARD_WAYS: Readonly<Record<GuardWay, string>> = {
+  warn: 'they warn',
+  stop: 'they stop a run, which counts as diverged',
+  rollback: 'a run goes back, once',
+  off: 'off',
+};
+
 /** The best by the metric, and how it stands to the first entry, in a sentence. */
 function verdictOf(results: CompareResults): string {
-  const { entries, metric } = results;
+  const { entries, metric, status } = results;
   const [kind] = metric === undefined ? [] : kindsOf(results, metric.name);
+  const sofar = status === 'finished' ? '' : ' so far';
   const best = entries.filter(({ rank }) => rank === 1);
   if (metric === undefined || kind === undefined || best.length === 0) return '';
   if (best.length > 1 && best.length === entries.filter(({ rank }) => rank !== undefined).length)
-    return `<p class="verdict">By ${escapeText(metric.name)} all are equal.</p>`;
+    return `<p class="verdict">By ${escapeText(metric.name)} all are equal${sofar}.</p>`;
   const said = best.map(({ label, summary }) => {
     const figure = summary?.[kind]?.[metric.name];
     if (figure === undefined) return `<b>${escapeText(label)}</b>`;
@@ -121,7 +132,7 @@ function verdictOf(results: CompareResults): string {
     const against = paired === undefined || first === undefined ? '' : `; better than ${escapeText(first.label)} in ${better} of ${paired.n} seeds`;
     return `<b>${escapeText(label)}</b>, ${shortText(Number(mean))}${over}${against}`;
   });
-  return `<p class="verdict">Best by ${escapeText(metric.name)}: ${said.join('; and ')}.</p>`;
+  return `<p class="verdict">Best${sofar} by ${escapeText(metric.name)}: ${said.join('; and ')}.</p>`;
 }
 
 /** What is to be known about the figures. */
@@ -151,6 +162,10 @@ function notesOf({ metric, seeds, entries, runs, repeats, asked }: CompareResult
             ]
           : []),
     ...(lost ? ['Entries with runs that diverged or failed come after those without.'] : []),
+    ...(runs.some(({ guards }) => guards?.length) ? ['Guards of the trainings spoke: what they saw, and what usually helps, stands with the runs below.'] : []),
+    ...(runs.some(({ guards }) => guards?.some(({ done }) => done === 'went back'))
+      ? ['A run that went back took other draws from there, so that its rows are not those of the others any more.']
+      : []),
     ...(asked.halving
       ? [
           'The poor ones were stopped early (asynchronous successive halving): entries rank by how far they came, then by the metric, and differences are taken only between runs that came equally far.',

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RunError } from '../train/errors.js';
 import { fileReason, writeAtomic } from '../train/files.js';
-import type { GuardReport } from '../train/guards.js';
+import type { GuardReport, GuardWay } from '../train/guards.js';
 
 export const COMPARE_FORMAT = 'ganc-compare/1';
 
@@ -66,6 +66,8 @@ export interface CompareRequest {
   readonly checkpointEvery?: number;
   /** The poor ones are stopped early, by asynchronous successive halving. */
   readonly halving?: boolean;
+  /** What follows where a guard of a training speaks; absent: it warns. */
+  readonly guard?: GuardWay;
 }
 
 /** The same for every run. `own`: as many steps as each spec says. */

@@ -76,6 +76,7 @@ export async function doRun(job: Job, candidate: Compiled, context: RunContext):
       seconds: budget.kind === 'seconds' ? budget.seconds * share : undefined,
       checkpointEvery,
       judgeSeed: BigInt(job.judgeSeed),
+      guard: job.guard,
       open,
       cache,
       signal,
@@ -90,6 +91,9 @@ export async function doRun(job: Job, candidate: Compiled, context: RunContext):
       sampled: (_, figures, step) => figures && note({ step, metrics: { modes: figures.found, near: figures.near } }),
       kept,
     });
+    // What is no training any more does not go on another time, either.
+    const { stoppedBy } = result;
+    if (stoppedBy !== undefined) return await now('diverged', { message: `a guard stopped it at step ${stoppedBy.step}: ${stoppedBy.what}` });
     if (result.status === 'stopped') return await now('stopped');
     const measured = await measuredOf(folder, candidate, job.examples, context);
     return share < 1 ? await now('stopped', { measured }) : await now('finished', { measured, steps: result.step });

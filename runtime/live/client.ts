@@ -30,6 +30,7 @@ const put = ({ title, count, parts }) => {
   for (const [key, fold] of folds()) if (open.has(key)) fold.open = open.get(key);
 };
 const time = () => new Date().toLocaleTimeString();
+say('', 'connecting');
 const events = new EventSource('events?from=' + document.body.dataset.version);
 events.addEventListener('open', () => say('on', 'live: what changes appears by itself'));
 events.addEventListener('parts', ({ data }) => {

@@ -1,15 +1,16 @@
 /** A folder with runs and comparisons in it: what is under way, and links to the pages of all. */
 import { access } from 'node:fs/promises';
 import { relative } from 'node:path';
-import { RESULTS } from '../compare/results.js';
+import { RESULTS, readResults } from '../compare/results.js';
 import { type DocumentFacts, section } from '../show/document.js';
 import { escapeText } from '../show/escape.js';
 import { count } from '../show/quantities.js';
 import { RunError } from '../train/errors.js';
+import { isLocked } from '../train/lock.js';
 import { byTime, foldersWith } from '../train/runs.js';
 import { FoundRuns } from './found.js';
 import { runsTable } from './runs-table.js';
-import { stampOf, type View } from './view.js';
+import { stampOf, stampOfFolder, type View } from './view.js';
 
 export class FolderView implements View {
   private readonly found = new FoundRuns();
@@ -22,7 +23,8 @@ export class FolderView implements View {
 
   async stamp(): Promise<string> {
     const [runs, comparisons] = await this.folders();
-    return [await stampOf([this.folder]), ...comparisons, await this.found.stamp(runs)].join('\n');
+    const stamps = comparisons.map(async (own) => `${own} ${await stampOfFolder(own, [RESULTS])}`);
+    return [await stampOf([this.folder]), ...(await Promise.all(stamps)), await this.found.stamp(runs)].join('\n');
   }
 
   async document(): Promise<DocumentFacts> {
@@ -35,7 +37,11 @@ export class FolderView implements View {
     const rest = runs.filter(({ status }) => status !== 'running');
     const rowsOf = (list: typeof runs) =>
       runsTable(list.map((run) => ({ run, name: relative(this.folder, run.folder) || '.', link: this.linkOf(run.folder) })));
-    const links = comparisons.map((own) => `<li><a href="${escapeText(this.linkOf(own))}">${escapeText(relative(this.folder, own))}</a></li>`);
+    const links = await Promise.all(
+      comparisons.map(
+        async (own) => `<li><a href="${escapeText(this.linkOf(own))}">${escapeText(relative(this.folder, own))}</a>${escapeText(await this.stateOf(own))}</li>`,
+      ),
+    );
     return {
       name: this.folder,
       status: going.length > 0 ? 'running' : 'nothing under way',
@@ -53,6 +59,16 @@ export class FolderView implements View {
         runs.length > 0 ? '' : section('Runs', '<p>There are none yet: what is trained in this folder appears here.</p>'),
       ],
     };
+  }
+
+  /** `: ring, running, 3 of 8 runs have ended`. */
+  private async stateOf(folder: string): Promise<string> {
+    const results = await readResults(folder).catch(() => undefined);
+    if (results === undefined) return '';
+    const { name, status, runs } = results;
+    const ended = runs.filter((run) => !['waiting', 'running', 'stopped'].includes(run.status)).length;
+    const now = status === 'running' && !(await isLocked(folder)) ? 'interrupted' : status;
+    return `: ${name}, ${now}, ${count(ended)} of ${count(runs.length)} runs have ended`;
   }
 
   /** Of runs, and of comparisons. */

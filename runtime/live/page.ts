@@ -18,7 +18,8 @@ nav { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0.25r
 .runs th, .runs td { padding: 0.45rem 1rem 0.45rem 0; vertical-align: top; }
 .runs tbody th { min-width: 9rem; font-weight: 600; overflow-wrap: anywhere; }
 .runs small { display: block; max-width: 26rem; }
-.runs progress { width: 5rem; height: 0.55rem; margin-right: 0.35rem; }
+#live:empty::before { content: none; }
+.runs progress { vertical-align: middle; width: 5rem; height: 0.55rem; margin-right: 0.35rem; }
 .runs td { white-space: nowrap; }
 .runs td small, .runs td:has(.figure) { white-space: normal; }
 .figure { margin-right: 0.6rem; white-space: nowrap; }
@@ -30,18 +31,18 @@ export interface LivePage {
   readonly policy: string;
 }
 
-/** `back`: where the page of the folder is that this one was reached from. */
-export function livePage(shown: Shown, back: string | undefined): LivePage {
+/** `trail`: the pages of what this one is part of, the widest first. */
+export function livePage(shown: Shown, trail: readonly { readonly name: string; readonly link: string }[]): LivePage {
   const report = shown.kind === 'comparison' ? REPORT_STYLE : '';
   const style = `${PAGE_STYLE}${report.trimStart()}${shown.style === report ? '' : shown.style.trimStart()}${LIVE_STYLE.trimStart()}`;
   const [header, ...sections] = shown.parts;
-  const link = back === undefined ? '<span></span>' : `<a href="${escapeText(back)}">All that is watched</a>`;
-  const state = shown.trouble === undefined ? 'Loaded anew every 20 seconds' : `Cannot be read: ${shown.trouble}`;
+  const way = trail.map(({ name, link }) => `<a href="${escapeText(link)}">${escapeText(name)}</a> / `).join('');
+  const state = shown.trouble === undefined ? '<noscript>loaded anew every 20 seconds</noscript>' : `cannot be read: ${escapeText(shown.trouble)}`;
   const html = pageOf({
     name: shown.title,
     head: `<noscript><meta http-equiv="refresh" content="20"></noscript>\n<style>${style}</style>`,
     version: shown.version,
-    body: `<nav>${link}<p id="live" role="status">${escapeText(state)}</p></nav>\n${header}\n${mainOf(sections)}\n<script>${CLIENT}</script>`,
+    body: `<nav><span>${way}</span><p id="live" role="status">${state}</p></nav>\n${header}\n${mainOf(sections)}\n<script>${CLIENT}</script>`,
   });
   const policy = [
     "default-src 'none'",

@@ -91,7 +91,7 @@ class Site {
   }
 
   private async page(folder: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { html, policy } = livePage(await this.channel(folder).now(), folder === this.root ? undefined : '/');
+    const { html, policy } = livePage(await this.channel(folder).now(), await this.trailOf(folder));
     response.writeHead(200, { ...HEADERS, 'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': policy });
     response.end(request.method === 'HEAD' ? undefined : html);
   }
@@ -150,9 +150,26 @@ class Site {
     return found.find((one) => resolve(one) === resolve(folder));
   }
 
+  /** The pages of the folders that this one lies in. */
+  private async trailOf(folder: string): Promise<{ name: string; link: string }[]> {
+    const words = this.wordsOf(folder);
+    const trail = words.length === 0 ? [] : [{ name: this.root, link: '/' }];
+    for (let n = 1; n < words.length; n++) {
+      const outer = await this.folderOf(words.slice(0, n));
+      if (outer !== undefined) trail.push({ name: words[n - 1], link: this.linkOf(outer) });
+    }
+    return trail;
+  }
+
+  private wordsOf(folder: string): string[] {
+    return relative(this.root, folder)
+      .split(sep)
+      .filter((word) => word !== '');
+  }
+
   private linkOf(folder: string): string {
-    const words = relative(this.root, folder).split(sep);
-    return words[0] === '' ? '/' : `/in/${words.map(encodeURIComponent).join('/')}/`;
+    const words = this.wordsOf(folder);
+    return words.length === 0 ? '/' : `/in/${words.map(encodeURIComponent).join('/')}/`;
   }
 }
 

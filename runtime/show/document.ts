@@ -34,7 +34,10 @@ const LONG = 48;
 export function documentOf({ style, growing, ...facts }: DocumentFacts): string {
   const [header, ...sections] = partsOf(facts);
   const again = growing ? `<meta http-equiv="refresh" content="${AGAIN}">\n` : '';
-  return pageOf({ name: facts.name, head: `${again}<style>${PAGE_STYLE}${style.trimStart()}</style>`, body: `${header}\n${mainOf(sections)}` });
+  const grows = growing
+    ? `<p class="growing">Still under way: this page is written again as it goes on, and loads itself anew every ${AGAIN} seconds.</p>\n`
+    : '';
+  return pageOf({ name: facts.name, head: `${again}<style>${PAGE_STYLE}${style.trimStart()}</style>`, body: `${grows}${header}\n${mainOf(sections)}` });
 }
 
 /** The page's parts, an element each: its header, then its sections. */
@@ -110,6 +113,7 @@ h2 { margin: 2.5rem 0 0.75rem; font-size: 1.15rem; }
 .status { margin-left: 0.5rem; padding: 0.1rem 0.6rem; border: 1px solid; border-radius: 1rem; color: var(--soft); font-size: 0.8rem; font-weight: 500; vertical-align: middle; }
 .finished { color: var(--good); }
 .diverged, .failed, .message, .guard { color: var(--bad); }
+.growing { margin: 0 0 1.25rem; color: var(--soft); font-size: 0.85rem; }
 .guard { overflow-wrap: anywhere; }
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 0.75rem 1.5rem; margin: 0; }
 .long { grid-column: 1 / -1; }
