@@ -55,7 +55,7 @@ export function leaderboardOf(results: CompareResults): string {
       ...(compared ? [number('th', `against the first${small(escapeText(first?.label ?? ''))}`)] : []),
     ]),
     ...(tie === undefined ? [] : [number('th', escapeText(tie))]),
-    ...['Parameters', 'FLOPs a step', 'FLOPs in all', 'Memory', 'Time', ...(uneven ? ['Steps'] : [])].map((text) => number('th', text)),
+    ...['Parameters', 'FLOPs a step', 'FLOPs a run', 'Memory', 'Time a run', ...(uneven ? ['Steps'] : [])].map((text) => number('th', text)),
     cell('th', 'Runs'),
   ];
   const body = inOrder(entries).map((entry) => {

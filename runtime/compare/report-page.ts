@@ -126,7 +126,8 @@ function verdictOf(results: CompareResults): string {
     const figure = summary?.[kind]?.[metric.name];
     if (figure === undefined) return `<b>${escapeText(label)}</b>`;
     const { mean, least, most, n, paired } = figure;
-    const over = n > 1 ? ` (${shortText(Number(least))}..${shortText(Number(most))} over ${n} seeds)` : ' with one seed';
+    const over =
+      n === 1 ? ' with one seed' : least === most ? ` (alike in ${n} seeds)` : ` (${shortText(Number(least))}..${shortText(Number(most))} over ${n} seeds)`;
     const first = firstOf(results);
     const better = paired && (metric.lowest ? paired.smaller : paired.greater);
     const against = paired === undefined || first === undefined ? '' : `; better than ${escapeText(first.label)} in ${better} of ${paired.n} seeds`;

@@ -1,6 +1,6 @@
 /** A folder with runs and comparisons in it: what is under way, and links to the pages of all. */
 import { access } from 'node:fs/promises';
-import { relative } from 'node:path';
+import { basename, relative, resolve } from 'node:path';
 import { RESULTS, readResults } from '../compare/results.js';
 import { type DocumentFacts, section } from '../show/document.js';
 import { escapeText } from '../show/escape.js';
@@ -43,7 +43,7 @@ export class FolderView implements View {
       ),
     );
     return {
-      name: this.folder,
+      name: basename(resolve(this.folder)),
       status: going.length > 0 ? 'running' : 'nothing under way',
       growing: false,
       style: '',

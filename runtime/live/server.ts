@@ -6,7 +6,7 @@ import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { extname, join, relative, resolve, sep } from 'node:path';
+import { basename, extname, join, relative, resolve, sep } from 'node:path';
 import { RESULTS } from '../compare/results.js';
 import { runPaths } from '../train/folder.js';
 import { foldersWith } from '../train/runs.js';
@@ -153,10 +153,13 @@ class Site {
   /** The pages of the folders that this one lies in. */
   private async trailOf(folder: string): Promise<{ name: string; link: string }[]> {
     const words = this.wordsOf(folder);
-    const trail = words.length === 0 ? [] : [{ name: this.root, link: '/' }];
+    const trail = words.length === 0 ? [] : [{ name: basename(resolve(this.root)), link: '/' }];
+    let from = 0;
     for (let n = 1; n < words.length; n++) {
       const outer = await this.folderOf(words.slice(0, n));
-      if (outer !== undefined) trail.push({ name: words[n - 1], link: this.linkOf(outer) });
+      if (outer === undefined) continue;
+      trail.push({ name: words.slice(from, n).join('/'), link: this.linkOf(outer) });
+      from = n;
     }
     return trail;
   }

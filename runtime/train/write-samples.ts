@@ -10,6 +10,7 @@ import { ANIMATIONS, encodeAnimation } from '../show/animation.js';
 import { drawCells } from '../show/cells.js';
 import { clipGrid, type ShownClip } from '../show/clips.js';
 import { encodePng, type Image, writePng } from '../show/image.js';
+import { FONT, lettered } from '../show/lettering.js';
 import { picture } from '../show/picture.js';
 import { layoutOf, type Part } from '../show/strip.js';
 import { drawTables } from '../show/table.js';
@@ -144,11 +145,18 @@ async function writePicture(own: string, output: Output, tensor: TensorData, abo
   const image =
     output.shape.length === 3 && isPicture(output) && (near !== undefined || captioned)
       ? (await gridOf({ ...output, shape: [output.shape[0], 1, ...output.shape.slice(1)] }, tensor, about))[0]
-      : picture(tensor, output, { real: about.background?.real });
+      : await pictureOf(tensor, output, about.background?.real);
   const path = `${own}${image === undefined ? '.safetensors' : '.png'}`;
   if (image === undefined) await writeSafetensors(path, new Map([[output.name, tensor]]));
   else await writePng(path, image);
   return [path];
+}
+
+/** Over points it is said which are which. */
+async function pictureOf(tensor: TensorData, output: Output, real: Float32Array | undefined): Promise<Image | undefined> {
+  const plain = picture(tensor, output, { real });
+  const points = plain !== undefined && real !== undefined && output.shape.length === 1;
+  return points ? lettered(plain, [{ text: 'red: samples; grey: rows of the data', x: Math.round(plain.width / 14), y: FONT }]) : plain;
 }
 
 /** With the words over the columns, where there is one for each word of the caption. */

@@ -178,6 +178,8 @@ test('a folder of runs and a comparison: each has its page, and is told of', asy
   const comparison = await page(url, '/in/all/');
   expect(comparison).toContain('<h2>Leaderboard</h2>');
   expect(comparison).toContain('<a href="/in/all/runs/tiny-fast-seed-0/">tiny:fast</a>');
+  expect(await page(url, '/in/all/runs/tiny-fast-seed-0/')).toContain('<nav><span><a href="/">runs</a> / <a href="/in/all/">all</a> / </span>');
+  expect(html).toContain('</a>: tiny, finished, 2 of 2 runs have ended</li>');
   const listening = await Listening.to(url, `/in/one/events?from=${versionOf(await page(url, '/in/one/'))}`);
   const all = await Listening.to(url, `/events?from=${versionOf(html)}`);
   const before = readFileSync(metrics, 'utf8');
