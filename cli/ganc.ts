@@ -243,6 +243,9 @@ First steps:
       .option('--metric <name>', "the figure that ranks; NAME:low where less is better (default: the first of the first spec's metrics)")
       .option('--halving', 'stop the poor ones early: the best third goes on at each rung of the budget, 1/9, 1/3, 1 (asynchronous successive halving)')
       .option('--jobs <n>', 'runs at a time, each in a process of its own (default: 1; figures do not depend on it)', whole('--jobs', 1))
+      .option('--queue [url]', 'runs are done by `ganc worker` on other machines, by way of Redis: redis://HOST:PORT (default: $GANC_QUEUE)')
+      .option('--shared <dir>', 'with --queue: files of runs go through this folder, which the workers see too')
+      .option('--upload <mib>', 'with --queue and no --shared: the most that the files of a run may have', whole('--upload', 1), 64)
       .option('--examples <n>', 'how many examples the metrics are measured on at the end (default: 1000)', whole('--examples', 1))
       .option(
         '--checkpoint-every <n>',
@@ -260,6 +263,28 @@ First steps:
     'compare a.gan b.gan --budget "500 steps" --metric purity',
     'compare gan.gan --sweep width=16,32 --budget "1e12 flops" --seeds 6 --csv runs.csv',
     'compare --resume compare/gan-1',
+  );
+
+  examples(
+    program
+      .command('worker')
+      .description('train what `ganc compare --queue` puts into a queue, until it is stopped; on any number of machines')
+      .option('--queue <url>', 'Redis or Valkey: redis://HOST:PORT, with TLS rediss:// (default: $GANC_QUEUE)')
+      .option('--jobs <n>', 'trainings at a time', whole('--jobs', 1), 1)
+      .option('--shared <dir>', 'the folder that `ganc compare --shared` names, as this machine sees it')
+      .option('--data <dir>', 'specs may read data from here (repeatable; default: none, only data that are made)', collected)
+      .option('--upload <mib>', 'the most that the files of a run may have that go through the queue', whole('--upload', 1), 64)
+      .option('--spec-size <kib>', 'the most that the text of a spec may have', whole('--spec-size', 1), 1024)
+      .option('--heap <mib>', 'memory of the process that compiles and trains, on the V8 heap', whole('--heap', 64), 4096)
+      .option('--device-memory <mib>', 'the most that a training may allocate on the device (default: what there is)', whole('--device-memory', 1))
+      .option('--compile-seconds <n>', 'the most that compiling may take', whole('--compile-seconds', 1), 120)
+      .option('--seconds <n>', 'the most that a training may take', whole('--seconds', 1), 86400)
+      .option('--lost-after <seconds>', 'a worker that was not heard of for so long counts as dead; the same on all machines', whole('--lost-after', 1), 30)
+      .option('--scratch <dir>', "where runs lie while they are trained (default: the system's folder for such)")
+      .addOption(quiet())
+      .action(async (options) => (await import('./commands/worker.js')).worker(options)),
+    'worker --queue redis://127.0.0.1:6379',
+    'worker --queue rediss://queue.lab:6380 --shared /mnt/ganc --data /mnt/clips',
   );
 
   program.command('job', { hidden: true }).action(async () => (await import('./commands/job.js')).job());

@@ -17,7 +17,7 @@ import {
 import type { DataSet } from '../../runtime/data/index.js';
 import type { GuardWay } from '../../runtime/train/guards.js';
 import type { Progress } from '../../runtime/train/options.js';
-import { doerOf } from '../compare/doer.js';
+import { type Doer, doerOf, queueOf, workersAt } from '../compare/doer.js';
 import { gridOf, requestHash } from '../compare/grid.js';
 import { LiveLines } from '../compare/live.js';
 import { caveats, demandTable, estimateText, leaderboard, outcomeText, placeText } from '../compare/table.js';
@@ -41,6 +41,9 @@ export interface CompareCommandOptions {
   readonly halving?: boolean;
   readonly guard?: GuardWay;
   readonly jobs?: number;
+  readonly queue?: string | true;
+  readonly shared?: string;
+  readonly upload: number;
   readonly out?: string;
   readonly resume?: string;
   readonly json?: boolean;
@@ -63,6 +66,10 @@ export async function compared(words: readonly string[], options: CompareCommand
   if (before !== undefined && words.length > 0)
     throw new UsageError('a comparison goes on with its own specs', `leave them out: ganc compare --resume ${options.resume}`);
   const request = before?.asked ?? requestOf(words, options);
+  if (options.queue === undefined && options.shared !== undefined)
+    throw new UsageError('--shared is for workers', 'give both: --queue redis://HOST:PORT --shared DIR');
+  const queue = options.queue === undefined ? undefined : queueOf(options.queue);
+  const survey = queue === undefined ? undefined : await workersAt(queue);
   const cwd = before?.cwd ?? process.cwd();
   const budget = request.budget === undefined ? ({ kind: 'own' } as const) : readBudget(request.budget);
   const candidates = await gridOf(request, cwd, (text) => talk && line.passing(text));
@@ -79,7 +86,7 @@ export async function compared(words: readonly string[], options: CompareCommand
   const { planComparison } = await import('../../runtime/compare/plan.js');
   const { machineOf, surveyGpu } = await import('../../runtime/compare/survey.js');
   const seed = BigInt(request.seed);
-  const plan = await planComparison(candidates, { budget, metric: request.metric, seed, survey: surveyGpu, cache, loading, warn });
+  const plan = await planComparison(candidates, { budget, metric: request.metric, seed, survey: survey ?? surveyGpu, cache, loading, warn });
   line.clear();
   const trainable = plan.entries.filter(({ mistake }) => mistake === undefined).length;
   if (request.halving && trainable > 0 && (plan.metric === undefined || trainable < 3))
@@ -139,7 +146,7 @@ export async function compared(words: readonly string[], options: CompareCommand
     entries: plan.entries,
     runs,
   };
-  const ended = await session(folder, results, candidates, { cache, line, talk, json: options.json === true, options });
+  const ended = await session(folder, results, candidates, { cache, line, talk, json: options.json === true, options, queue });
   if (options.csv !== undefined) writeFileSync(options.csv, csvOf(ended));
   if (options.json) out(`${resultsJson({ folder, ...ended })}\n`);
 }
@@ -154,12 +161,13 @@ async function session(
     talk,
     json,
     options,
-  }: { cache: Map<string, Promise<DataSet>>; line: ProgressLine; talk: boolean; json: boolean; options: CompareCommandOptions },
+    queue,
+  }: { cache: Map<string, Promise<DataSet>>; line: ProgressLine; talk: boolean; json: boolean; options: CompareCommandOptions; queue?: string },
 ): Promise<CompareResults> {
   const { compare, isOver } = await import('../../runtime/compare/compare.js');
   const { Paces } = await import('../../runtime/compare/estimate.js');
-  const { jobs = 1 } = options;
-  const paces = await Paces.of(planned, jobs);
+  const { jobs, shared, upload } = options;
+  const paces = await Paces.of(planned, queue === undefined ? jobs : 1);
   const live = new LiveLines(err);
   const clear = (): void => {
     live.clear();
@@ -187,15 +195,18 @@ async function session(
   let told = known !== undefined;
   const hashOf = (run: CompareRun): string | undefined => now.entries.find(({ id }) => id === run.entry)?.hash;
   const stop = stopOnSignals('stopping after this step; again to stop at once');
+  let doer: Doer | undefined;
   try {
-    const { doJob, atOnce } = await doerOf({ jobs, cache, warn, compiling: (text) => err.terminal && passing(text) });
+    doer = await doerOf({ jobs, queue, shared, upload, results: planned, cache, warn, compiling: (text) => err.terminal && passing(text) });
+    const { doJob, atOnce, queued, lost } = doer;
     const ended = await compare({
       folder,
       results: planned,
       candidates,
       doJob,
       atOnce,
-      signal: stop.signal,
+      queued,
+      signal: lost === undefined ? stop.signal : AbortSignal.any([stop.signal, lost]),
       loading: passing,
       warn,
       changed: (next) => {
@@ -229,10 +240,12 @@ async function session(
     clear();
     if (!json) out(leaderboard(ended));
     if (talk) footer(folder, ended, isOver);
+    if (lost?.aborted) throw lost.reason;
     process.exitCode = ended.status === 'stopped' ? stop.code() : exitCodeOf(ended);
     return ended;
   } finally {
     clear();
+    await doer?.close?.();
     stop.release();
   }
 }

@@ -129,6 +129,7 @@ function pText(p: number): string {
 /** What is to be known about the figures, a line each. */
 export function caveats({ metric, seeds, repeats, entries, runs }: CompareResults): string[] {
   const compared = entries.filter((entry) => entry.mistake === undefined).length;
+  const devices = new Set(runs.flatMap(({ device }) => (device === undefined ? [] : [device])));
   const lost = runs.some(({ status }) => status === 'diverged' || status === 'failed');
   return [
     ...(metric === undefined ? ['no spec has a metric: nothing ranks them; add a line such as `metric brightness = E[G(z)]`'] : []),
@@ -136,6 +137,7 @@ export function caveats({ metric, seeds, repeats, entries, runs }: CompareResult
       ? [`${seeds.length === 1 ? 'one seed is' : `${seeds.length} seeds are`} too few for a test of significance: --seeds 6 is the least`]
       : []),
     ...(lost ? ['entries with runs that diverged or failed come after those without'] : []),
+    ...(devices.size > 1 ? [`runs were done on different devices (${[...devices].join('; ')}): part of what differs may come from that`] : []),
     ...(repeats ? [] : ['a budget of time does not repeat exactly: another time, or beside other programs, there are more or fewer steps']),
   ];
 }

@@ -20,6 +20,8 @@ export interface CompareOptions {
   readonly doJob: DoJob;
   /** Runs that may be under way at a time; default 1. */
   readonly atOnce?: number;
+  /** They wait until somebody takes them, who says when they begin. */
+  readonly queued?: boolean;
   readonly signal?: AbortSignal;
   readonly loading?: (text: string) => void;
   readonly warn?: (text: string) => void;
@@ -37,7 +39,7 @@ export function isOver({ status }: CompareRun): boolean {
 }
 
 export async function compare(options: CompareOptions): Promise<CompareResults> {
-  const { folder, candidates, doJob, atOnce = 1, loading, warn } = options;
+  const { folder, candidates, doJob, atOnce = 1, queued = false, loading, warn } = options;
   const lock = await lockFolder(folder, warn ?? (() => undefined));
   let results: CompareResults = ranked({ ...options.results, status: 'running', ended: undefined });
   const note = (run: CompareRun): void => {
@@ -104,7 +106,7 @@ export async function compare(options: CompareOptions): Promise<CompareResults> 
       const run = results.runs.find((other) => isSame(other, next.run)) as CompareRun;
       under.set(
         run.folder,
-        perform({ ...run, status: 'running', message: undefined }).finally(() => under.delete(run.folder)),
+        perform({ ...run, status: queued ? 'waiting' : 'running', message: undefined }).finally(() => under.delete(run.folder)),
       );
     }
     await Promise.all(under.values());

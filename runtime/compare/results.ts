@@ -189,6 +189,8 @@ export interface CompareRun {
   readonly parameters: number;
   /** Bytes on the device. */
   readonly memory: number;
+  /** Of a run that was done by a worker elsewhere: the device there. */
+  readonly device?: string;
   /** With --halving: which rung it was sent to, from 0, and the ranking metric at those that it has come to. */
   readonly rung?: number;
   readonly rungs?: readonly { readonly step: number; readonly value: number }[];
@@ -221,7 +223,7 @@ export function resultsJson(results: CompareResults & { readonly folder?: string
 }
 
 /** JSON has no NaN; a text says it better than null. */
-function plainNumbers(_key: string, value: unknown): unknown {
+export function plainNumbers(_key: string, value: unknown): unknown {
   return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
 }
 

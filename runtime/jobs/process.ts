@@ -37,6 +37,8 @@ export interface ProcessOptions {
   readonly main: string;
   readonly limits?: JobLimits;
   readonly env?: NodeJS.ProcessEnv;
+  /** Aborted: the process is ended at once. */
+  readonly kill?: AbortSignal;
 }
 
 export interface ProcessHooks extends JobHooks {
@@ -53,7 +55,7 @@ export function inProcesses(options: ProcessOptions): DoJob {
 }
 
 /** A process that dies, or takes longer than it may, is a run that failed, with the reason. */
-export function doInProcess(job: Job, folder: string, hooks: ProcessHooks, { main, limits = {}, env }: ProcessOptions): Promise<Outcome> {
+export function doInProcess(job: Job, folder: string, hooks: ProcessHooks, { main, limits = {}, env, kill: end }: ProcessOptions): Promise<Outcome> {
   const { signal } = hooks;
   let outcome: Outcome = outcomeOf({ ...job.run, status: 'stopped' });
   // Between the request to stop and the process.
@@ -77,7 +79,9 @@ export function doInProcess(job: Job, folder: string, hooks: ProcessHooks, { mai
     const compiling = kill(limits.compileSeconds, 'compiling the spec');
     const whole = kill(limits.seconds, 'the training');
     const stop = (): void => tell(child, 'stop');
+    const abandon = (): void => void child.kill('SIGKILL');
     signal?.addEventListener('abort', stop, { once: true });
+    end?.addEventListener('abort', abandon, { once: true });
     child.on('message', (message: JobMessage) => {
       switch (message.kind) {
         case 'compiled':
@@ -114,6 +118,7 @@ export function doInProcess(job: Job, folder: string, hooks: ProcessHooks, { mai
       clearTimeout(compiling);
       clearTimeout(whole);
       signal?.removeEventListener('abort', stop);
+      end?.removeEventListener('abort', abandon);
       resolve(ended ? outcome : { ...outcome, status: 'failed', message: reason ?? death });
     };
     child.on('error', (error) => close(`its process could not be started: ${error.message}`));

@@ -33,7 +33,8 @@ export function checkpointName(step: number): string {
   return `step-${String(step).padStart(8, '0')}.safetensors`;
 }
 
-function stepOf(name: string): number | undefined {
+/** Of a checkpoint's file name; undefined where it is none. */
+export function checkpointStep(name: string): number | undefined {
   const match = /^step-(\d{8,15})\.safetensors$/.exec(name);
   return match === null ? undefined : Number(match[1]);
 }
@@ -95,7 +96,7 @@ function record<T>(text: string, valid: (value: unknown) => value is T): Record<
 
 /** The newest checkpoint of a folder that is whole, or undefined where there is none at all. Throws RunError where all are damaged. */
 export async function latestCheckpoint(folder: string, warn: (text: string) => void): Promise<Checkpoint | undefined> {
-  const pointed = stepOf((await readFile(join(folder, 'latest'), 'utf8').catch(() => '')).trim());
+  const pointed = checkpointStep((await readFile(join(folder, 'latest'), 'utf8').catch(() => '')).trim());
   const steps = await listSteps(folder);
   const order = pointed !== undefined && steps.includes(pointed) ? [pointed, ...steps.filter((step) => step !== pointed)] : steps;
   let reason = '';
@@ -127,7 +128,7 @@ export async function checkpointBefore(folder: string, step: number): Promise<Ch
 async function listSteps(folder: string): Promise<number[]> {
   const names = await readdir(folder).catch(() => [] as string[]);
   return names
-    .map(stepOf)
+    .map(checkpointStep)
     .filter((step) => step !== undefined)
     .sort((a, b) => b - a);
 }
