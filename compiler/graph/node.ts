@@ -64,15 +64,21 @@ export interface ChosenRows {
   readonly agrees?: string;
 }
 
+/** Of the `of` rows of a call those from number `from` on, as many as the value's first axis is long. */
+export interface SomeRows {
+  readonly from: number;
+  readonly of: number;
+}
+
 /** Every operation: its name, its attributes, and in the comment its inputs and result. */
 export type Operation =
   // leaves
   | { readonly op: 'constant'; readonly value: number } // any shape, filled; i32/u32/bool hold integers
   | { readonly op: 'iota'; readonly axis: number } // index along the axis, i32 or f32
   | { readonly op: 'input'; readonly name: string } // what the host sends with each call (`step`, tensors of a file)
-  | ({ readonly op: 'field'; readonly field: string } & Partial<ChosenRows>) // [batch, ...]: this call's rows of a data field, decoded to f32 or i32
+  | ({ readonly op: 'field'; readonly field: string } & Partial<ChosenRows> & Partial<SomeRows>) // [batch, ...]: this call's rows of a data field, decoded to f32 or i32
   | { readonly op: 'variable'; readonly name: string } // a weight, state, optimizer state or average, as it was before the call
-  | { readonly op: 'random'; readonly path: string } // f32 uniform in (0, 1), Threefry by seed, path, call counter and element
+  | { readonly op: 'random'; readonly path: string; readonly from?: number } // f32 uniform in (0, 1), Threefry by seed, path, call counter and element, counted from `from`
   // elementwise, all inputs of the result's shape
   | { readonly op: 'unary'; readonly name: UnaryName }
   | { readonly op: 'binary'; readonly name: BinaryName }
@@ -102,9 +108,9 @@ export type Operation =
   | ({ readonly op: 'conv' } & ConvAttrs)
   /**
    * Inputs laid one after another in a flat f32 vector of `total` elements, input i at `offsets[i]`; gaps are zero.
-   * The layout of a player's gradients. Not differentiable.
+   * The layout of a player's gradients. Not differentiable. `tight`: there are no gaps, as between the parts of one value.
    */
-  | { readonly op: 'pack'; readonly offsets: readonly number[]; readonly total: number };
+  | { readonly op: 'pack'; readonly offsets: readonly number[]; readonly total: number; readonly tight?: true };
 
 export type OpName = Operation['op'];
 
@@ -149,6 +155,11 @@ export interface GraphFunction {
   readonly name: string;
   readonly outputs: readonly { readonly name: string; readonly node: Node }[];
   readonly stores: readonly { readonly variable: string; readonly node: Node }[];
+}
+
+/** The shape of a field as a call has it, of whose rows the node may read some. */
+export function fieldShape({ operation, shape }: Node): Shape {
+  return operation.op === 'field' && operation.of !== undefined ? [operation.of, ...shape.slice(1)] : shape;
 }
 
 export function size(shape: Shape): number {

@@ -1,5 +1,5 @@
 /** Checks that a graph is what it claims to be; runs after every pass. */
-import { type GraphFunction, type Node, roots, topological } from './node.js';
+import { fieldShape, type GraphFunction, type Node, roots, topological } from './node.js';
 import { primitive } from './ops/index.js';
 import { GraphError, sameShape, showType, type Type } from './primitive.js';
 
@@ -55,7 +55,7 @@ function checkLeaf(fn: GraphFunction, node: Node, leaves: Map<string, Node>): vo
   else if (operation.op === 'field') name = `field '${operation.field}'`;
   else return;
   const other = leaves.get(name);
-  if (other !== undefined && (other.dtype !== node.dtype || !sameShape(other.shape, node.shape))) {
+  if (other !== undefined && (other.dtype !== node.dtype || !sameShape(fieldShape(other), fieldShape(node)))) {
     throw fault(fn, node, `reads ${name} as ${showType(node)}, which node ${other.id} reads as ${showType(other)}`);
   }
   leaves.set(name, node);

@@ -25,6 +25,13 @@ function draw(e: Emitter, path: string): { key: string; counter: string } {
   return { key, counter: e.let(`${e.bind({ kind: 'call' }, 'u32')}[0]`) };
 }
 
+/** Number of an element in its draw. */
+function drawn(e: Emitter, node: Node, coords: readonly string[]): string {
+  const position = e.position(node, coords);
+  if (node.operation.op !== 'random' || node.operation.from === undefined) return position;
+  return e.let(`${position} + ${e.parameter(`from ${node.id}`, node.operation.from)}`);
+}
+
 interface FieldElement {
   /** Position of the row's first word. */
   readonly row: string;
@@ -35,10 +42,11 @@ interface FieldElement {
 
 type FieldRead = Extract<Node['operation'], { readonly op: 'field' }>;
 
-function fieldElement(e: Emitter, node: Node, { field, rows }: FieldRead, coords: readonly string[]): FieldElement {
+function fieldElement(e: Emitter, node: Node, { field, rows, from }: FieldRead, coords: readonly string[]): FieldElement {
   const layout = e.kernel.site.field(field);
   const start = rows === undefined ? `${ROWS_AT}u` : e.parameter(`rows ${rows}`, e.kernel.site.rows(rows));
-  const row = e.let(`${e.bind({ kind: 'call' }, 'u32')}[${coords[0]} + ${start}]`);
+  const first = from === undefined ? start : `${start} + ${e.parameter(`from ${node.id}`, from)}`;
+  const row = e.let(`${e.bind({ kind: 'call' }, 'u32')}[${coords[0]} + ${first}]`);
   const element = e.coordinates.join(coords.slice(1), e.sizes(node).slice(1));
   const decode = (byte: string): string => {
     if (node.dtype !== 'f32') return `${node.dtype}(${byte})`;
@@ -161,7 +169,7 @@ export function evaluate(e: Emitter, node: Node, coords: readonly string[]): str
       return `${node.dtype}(${coords[operation.axis]})`;
     case 'random': {
       const { key, counter } = draw(e, operation.path);
-      return `uniform_draw(${key}, ${counter}, ${e.position(node, coords)})`;
+      return `uniform_draw(${key}, ${counter}, ${drawn(e, node, coords)})`;
     }
     case 'field':
       return fieldValue(e, node, operation, coords);
@@ -263,7 +271,7 @@ export function evaluate4(e: Emitter, node: Node, coords: readonly string[]): st
       return `${vector}(vec4<u32>(${coords[lane]}) + vec4<u32>(0u, 1u, 2u, 3u))`;
     case 'random': {
       const { key, counter } = draw(e, operation.path);
-      const position = e.position(node, coords);
+      const position = drawn(e, node, coords);
       return `${vector}(${LETTERS.map((_, j) => `uniform_draw(${key}, ${counter}, ${position}${j === 0 ? '' : ` + ${j}u`})`).join(', ')})`;
     }
     case 'field': {

@@ -1,5 +1,5 @@
 /** The commands of one entry: kernels in order, their bindings, and copies of what could not be written in place. */
-import { type GraphFunction, type Node, roots, size, topological } from '../graph/node.js';
+import { fieldShape, type GraphFunction, type Node, roots, size, topological } from '../graph/node.js';
 import { conv } from '../kernels/conv.js';
 import { generateElementwise } from '../kernels/elementwise.js';
 import { matmul } from '../kernels/gemm.js';
@@ -71,8 +71,8 @@ function layInputs(fn: GraphFunction, shared: Shared): Inputs {
   let call: Range = { buffer, offset: 0, size: 16 };
   const rows = new Map<string, number>();
   if (fields.length > 0) {
-    const batch = fields[0].shape[0];
-    const other = fields.find((node) => node.shape[0] !== batch);
+    const [batch] = fieldShape(fields[0]);
+    const other = fields.find((node) => fieldShape(node)[0] !== batch);
     if (other !== undefined) throw new PlanError(`'${fn.name}' reads ${describe(fields[0])} and ${describe(other)}: all fields of a call have one batch`);
     let at = ROWS_AT;
     for (const { name, ...chosen } of rowsRead(fields)) {
@@ -124,7 +124,7 @@ export function planEntry(fn: GraphFunction, fused: Fused, shared: Shared): Plan
   const outputsBuffer = shared.buffers.add({ kind: 'outputs', size: 16, entry: fn.name });
   const placement = place(fn, fused, shared.variables, ranges, outputsBuffer, shared.buffers);
   shared.buffers.grow(outputsBuffer, placement.outputBytes);
-  const { homes, between } = assignScratch(fused, placement, shared);
+  const { homes, between, placed } = assignScratch(fused, placement, shared);
   const home = (node: Node): Range => {
     const range = homes.get(node);
     if (range === undefined) throw new Error(`${describe(node)} has no place in memory`);
@@ -144,7 +144,7 @@ export function planEntry(fn: GraphFunction, fused: Fused, shared: Shared): Plan
       const from = home(item.node);
       const middle = between.get(item);
       if (middle !== undefined) copy(item.node, from, middle);
-      copy(item.node, middle ?? from, item.to);
+      copy(item.node, middle ?? from, placed(item.to));
     }
   };
 
@@ -217,35 +217,46 @@ export function planEntry(fn: GraphFunction, fused: Fused, shared: Shared): Plan
 
 /**
  * Homes with real buffers: scratch values by lifetime, from the group that writes them to the last that reads, or to the end where they are
- * copied there. `between`: memory for copies inside of one buffer, which WebGPU does not do.
+ * copied there. The parts of a value are in its buffer, which lives as long as any of them. `between`: memory for copies inside of one buffer, which WebGPU does not do.
  */
-function assignScratch(fused: Fused, placement: Placement, shared: Shared): { homes: Map<Node, Range>; between: Map<Copy, Range> } {
+function assignScratch(
+  fused: Fused,
+  placement: Placement,
+  shared: Shared,
+): { homes: Map<Node, Range>; between: Map<Copy, Range>; placed(range: Range): Range } {
   const homes = new Map(placement.homes);
-  const from = new Map<Node, number>();
-  const to = new Map<Node, number>();
+  const scratch = new Map<number, { bytes: number; from: number; to: number }>();
+  for (const { buffer, offset, size } of homes.values()) {
+    if (buffer >= 0) continue;
+    const known = scratch.get(buffer);
+    if (known === undefined) scratch.set(buffer, { bytes: offset + size, from: Number.POSITIVE_INFINITY, to: 0 });
+    else known.bytes = Math.max(known.bytes, offset + size);
+  }
+  const touch = (buffer: number | undefined, position: number): void => {
+    const interval = buffer === undefined ? undefined : scratch.get(buffer);
+    if (interval === undefined) return;
+    interval.from = Math.min(interval.from, position);
+    interval.to = Math.max(interval.to, position);
+  };
   fused.groups.forEach((group, index) => {
-    for (const output of group.outputs) {
-      from.set(output, index);
-      to.set(output, index);
-    }
-    for (const node of readsOf(group, fused.materialised).nodes) to.set(node, index);
+    for (const output of group.outputs) touch(homes.get(output)?.buffer, index);
+    for (const node of readsOf(group, fused.materialised).nodes) touch(homes.get(node)?.buffer, index);
   });
   const inner: { copy: Copy; position: number }[] = [];
   for (const [position, copies] of placement.copies) {
     for (const copy of copies) {
-      to.set(copy.node, Math.max(position, to.get(copy.node) ?? 0));
+      touch(homes.get(copy.node)?.buffer, position);
+      touch(copy.to.buffer, position);
       if (homes.get(copy.node)?.buffer === copy.to.buffer) inner.push({ copy, position });
     }
   }
-  const nodes = [...homes].filter(([, range]) => range.buffer < 0).map(([node]) => node);
-  const intervals = nodes.map((node): Interval => ({ bytes: storedBytes(node.shape), from: from.get(node) as number, to: to.get(node) as number }));
   const middles = inner.map(({ copy, position }): Interval => ({ bytes: storedBytes(copy.node.shape), from: position, to: position }));
-  const buffers = shared.scratch.assign([...intervals, ...middles]);
-  nodes.forEach((node, i) => {
-    homes.set(node, { buffer: buffers[i], offset: 0, size: intervals[i].bytes });
-  });
-  const between = new Map(inner.map(({ copy }, i) => [copy, { buffer: buffers[nodes.length + i], offset: 0, size: middles[i].bytes }]));
-  return { homes, between };
+  const buffers = shared.scratch.assign([...scratch.values(), ...middles]);
+  const numbers = new Map([...scratch.keys()].map((number, i) => [number, buffers[i]]));
+  const placed = (range: Range): Range => (range.buffer >= 0 ? range : { ...range, buffer: numbers.get(range.buffer) as number });
+  for (const [node, range] of homes) homes.set(node, placed(range));
+  const between = new Map(inner.map(({ copy }, i) => [copy, { buffer: buffers[scratch.size + i], offset: 0, size: middles[i].bytes }]));
+  return { homes, between, placed };
 }
 
 /** Same text, same bindings: the same kernel. */

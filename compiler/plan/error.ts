@@ -6,10 +6,10 @@ export class PlanError extends Error {
   override name = 'PlanError';
 }
 
-/** What every GPU is sure to bind at once, in bytes: the limit that WebGPU guarantees. A player's weights are cut into parts of so many, so that a run goes on wherever it is taken. */
+/** What every GPU is sure to bind at once, in bytes: the limit that WebGPU guarantees. A player's weights, and results, are cut into parts of so many, so that a run goes on wherever it is taken. */
 export const MAX_BINDING = 128 * 1024 * 1024;
 
-/** What WebGPU binds at once on GPUs of workstations. Single tensors keep to it: whether a device binds less is seen when the program is loaded. */
+/** What WebGPU binds at once on GPUs of workstations. Single weights, and what cannot be cut, keep to it: whether a device binds less is seen when the program is loaded. */
 export const MAX_VALUE = 2 * 1024 * 1024 * 1024 - 4;
 
 /** A spec asks for more than a GPU binds. Its fault, so it ends with the exit code of a wrong spec. */

@@ -1,13 +1,15 @@
 /**
- * From graph functions to a program: for each function prune, masks, moments, transpose, split, narrow, fuse, kernels, memory, commands. The same module gives the same program.
+ * From graph functions to a program: for each function prune, masks, moments, transpose, cut where that is needed, split, narrow, fuse, kernels, memory, commands. The same module
+ * gives the same program.
  */
 import { createHash } from 'node:crypto';
 import type { Module } from '../graph/module.js';
-import type { GraphFunction } from '../graph/node.js';
+import { type GraphFunction, type Node, size, type Variable } from '../graph/node.js';
 import { verify } from '../graph/verify.js';
 import type { GeneratedKernel } from '../kernels/kernel.js';
 import { type Command, PROGRAM_FORMAT, type Program, type ProgramKernel } from '../program/types.js';
-import { fuse } from '../rewrite/fuse.js';
+import { cut } from '../rewrite/cut.js';
+import { type Fused, fuse } from '../rewrite/fuse.js';
 import { masks } from '../rewrite/masks.js';
 import { moments } from '../rewrite/moments.js';
 import { narrow } from '../rewrite/narrow.js';
@@ -16,9 +18,53 @@ import { split } from '../rewrite/split.js';
 import { transpose } from '../rewrite/transpose.js';
 import { verifyGroups } from '../rewrite/verify-groups.js';
 import { kernelKey, type PlannedEntry, planEntry, programKernel, type Shared, type Trace } from './entry.js';
+import { MAX_BINDING } from './error.js';
 import { BINDING_ALIGNMENT, Buffers, ELEMENT_BYTES, layFields, layVariables, roundUp } from './memory.js';
+import { readsOf } from './place.js';
 import { ScratchPool } from './scratch.js';
 import { verifyPlan } from './verify.js';
+
+/** Turns of cutting. */
+const CUTS = 2;
+
+/** A function as kernels have it, and its kernels. */
+interface Fitted {
+  readonly fn: GraphFunction;
+  readonly fused: Fused;
+}
+
+/**
+ * The kernels of a function, whose results are cut where one that some kernel writes is over `most` bytes. What `split` makes of parts may be too large again,
+ * so there is a second turn. Where cutting does not help, all stays whole.
+ */
+function fitted(given: GraphFunction, variables: readonly Variable[], most: number): Fitted {
+  const fusedOf = (split: GraphFunction): Fitted => {
+    const fn = narrow(split);
+    verify(fn);
+    return { fn, fused: fuse(fn, variables) };
+  };
+  let best = fusedOf(split(given));
+  for (let turn = 0, current = given, over = excess(best, most); turn < CUTS && over > 0; turn++) {
+    current = split(cut(current, most));
+    const next = fusedOf(current);
+    if (excess(next, most) >= over) continue;
+    best = next;
+    over = excess(next, most);
+  }
+  return best;
+}
+
+/** Bytes of what kernels bind, as far as it is over `most`: of results, and of parts that are joined again. */
+function excess({ fused: { groups, materialised } }: Fitted, most: number): number {
+  const over = ({ shape }: Node): number => Math.max(0, size(shape) * ELEMENT_BYTES - most);
+  let bytes = 0;
+  for (const { outputs } of groups) for (const output of outputs) bytes += over(output);
+  for (const node of materialised) {
+    if (node.operation.op !== 'pack' || node.operation.tight !== true || over(node) === 0) continue;
+    if (groups.some((group) => readsOf(group, materialised).nodes.has(node))) bytes += over(node);
+  }
+  return bytes;
+}
 
 /** Kernels of the program, equal ones once, each under a name of its own. */
 class Kernels {
@@ -68,13 +114,18 @@ export interface Lowered {
   }[];
 }
 
+export interface LowerOptions {
+  /** Results of more bytes are cut, where they can be. Default: what every GPU is sure to bind at once. */
+  readonly most?: number;
+}
+
 /** Throws `PlanError` where the program cannot be laid out on any GPU; any other error is a fault of the compiler. */
-export function lower(module: Module): Program {
-  return lowerTraced(module).program;
+export function lower(module: Module, options: LowerOptions = {}): Program {
+  return lowerTraced(module, options).program;
 }
 
 /** As `lower`, with what each command computes. */
-export function lowerTraced(module: Module): Lowered {
+export function lowerTraced(module: Module, { most = MAX_BINDING }: LowerOptions = {}): Lowered {
   const buffers = new Buffers();
   const variables = layVariables(module.variables, buffers);
   const fields = layFields(module.data, buffers);
@@ -98,10 +149,10 @@ export function lowerTraced(module: Module): Lowered {
     kernel: (generated) => kernels.add(generated),
     parameters: (words) => ({ buffer: parametersBuffer, ...parameters.add(words) }),
   };
-  const functions = module.functions.map((given) => narrow(split(transpose(moments(masks(prune(given)))))));
-  const planned = functions.map((fn): PlannedEntry => {
-    verify(fn);
-    const fused = fuse(fn, module.variables);
+  const functions: GraphFunction[] = [];
+  const planned = module.functions.map((given): PlannedEntry => {
+    const { fn, fused } = fitted(transpose(moments(masks(prune(given)))), module.variables, most);
+    functions.push(fn);
     verifyGroups(fn, fused);
     return planEntry(fn, fused, shared);
   });

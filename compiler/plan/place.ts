@@ -140,11 +140,13 @@ export function place(
     return old;
   }
 
-  // Packs: their inputs are written into slices of a buffer of their own, whose gaps stay zero.
+  // Packs: their inputs are written into slices of a buffer of their own, whose gaps stay zero. Without gaps it is scratch like any other.
+  let scratch = 0;
   for (const node of materialised) {
     if (node.operation.op !== 'pack') continue;
-    const { offsets, total } = node.operation;
-    const buffer = buffers.add({ kind: 'scratch', size: roundUp(Math.max(1, total) * ELEMENT_BYTES, BINDING_ALIGNMENT) });
+    const { offsets, total, tight } = node.operation;
+    const bytes = roundUp(Math.max(1, total) * ELEMENT_BYTES, BINDING_ALIGNMENT);
+    const buffer = tight === true ? --scratch : buffers.add({ kind: 'scratch', size: bytes });
     homes.set(node, { buffer, offset: 0, size: storedBytes([total]) });
     node.inputs.forEach((input, i) => {
       const value = written(input);
@@ -182,7 +184,6 @@ export function place(
     return range;
   });
 
-  let scratch = 0;
   for (const group of groups)
     for (const output of group.outputs) if (!homes.has(output)) homes.set(output, { buffer: --scratch, offset: 0, size: storedBytes(output.shape) });
   return { homes, replaces, copies, outputs, outputBytes };

@@ -33,7 +33,7 @@ export function isZero(node: Node): boolean {
   return operation.op === 'constant' && operation.value === 0;
 }
 
-function computed(builder: Builder, node: Node): Node {
+export function computed(builder: Builder, node: Node): Node {
   const inner = withoutReshape(node);
   return LEAVES.includes(inner.operation.op) ? builder.make({ op: 'reshape', shape: node.shape }, [inner]) : node;
 }

@@ -76,8 +76,10 @@ export function checkBudget(gpu: GpuDevice, program: Program, wanted: Wanted): v
         const place = wanted.places?.()(label);
         throw new GpuError(
           `"${label}"${place === undefined ? '' : ` (${place})`} needs ${formatBytes(size)} in one piece`,
-          `${gpu.name} allows ${formatBytes(most)}${largest.length > 0 ? `; there lies ${tensorsText(largest, wanted)}` : ''} (kernel ${program.kernels[kernel].id})`,
-          largest.length > 0 ? 'make the layer narrower' : (batchText(program, most / size) ?? 'make the batch, the clip or the layer smaller'),
+          `${gpu.name} allows ${formatBytes(most)}${largest.length > 0 ? `; there lies ${tensorsText(largest, wanted)}` : '; this result could not be cut into parts'} (kernel ${program.kernels[kernel].id})`,
+          largest.length > 0
+            ? 'make the layer narrower: a single weight is not cut'
+            : (batchText(program, most / size) ?? 'make the batch, the clip or the layer smaller'),
         );
       });
     }

@@ -5,7 +5,7 @@
  */
 import { evaluate, type InterpretOptions, type Tensor, workOf } from '../../compiler/graph/interpret.js';
 import type { Module } from '../../compiler/graph/module.js';
-import { type DType, type GraphFunction, type Node, roots, topological } from '../../compiler/graph/node.js';
+import { type DType, fieldShape, type GraphFunction, type Node, roots, topological } from '../../compiler/graph/node.js';
 import { Simulation } from '../../compiler/graph/simulate.js';
 import type { Lowered } from '../../compiler/plan/lower.js';
 import type { FieldRequest, Program, ProgramVariable } from '../../compiler/program/types.js';
@@ -266,13 +266,14 @@ class Verifier {
   /** The rows of a call, decoded, as the interpreter has them. */
   private fieldsOf(fn: GraphFunction, call: Call): Map<string, Tensor> {
     const fields = new Map<string, Tensor>();
-    for (const { operation, shape, dtype } of topological(roots(fn))) {
+    for (const node of topological(roots(fn))) {
+      const { operation, dtype } = node;
       if (operation.op !== 'field') continue;
       const { field, rows: draw } = operation;
       const rows = draw === undefined ? call.rows : call.chosen?.[draw];
       const stored = this.rows.get(field);
       const request = this.program.data?.fields.find((f) => f.name === field);
-      if (rows && stored && request) fields.set(draw === undefined ? field : `${field}@${draw}`, gathered(request, stored, rows, shape, dtype));
+      if (rows && stored && request) fields.set(draw === undefined ? field : `${field}@${draw}`, gathered(request, stored, rows, fieldShape(node), dtype));
     }
     return fields;
   }

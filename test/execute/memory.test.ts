@@ -95,6 +95,7 @@ test('more in one piece than the adapter binds', async () => {
   const gpu = (most: number) => ({ ...real, name: real.name, limits: { ...limitsOf(real), maxStorageBufferBindingSize: most } }) as unknown as GpuDevice;
   const result = await refusal({}, gpu(400_000));
   expect(result.message).toMatch(/^"G\.\w+" \(wide\.gan:3\) needs 512\.0 KiB in one piece$/);
+  expect(result.reason).toContain('allows 390.6 KiB; this result could not be cut into parts (kernel ');
   expect(result.mend).toContain('batch 32 in place of 64');
 });
 

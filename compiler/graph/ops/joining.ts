@@ -83,7 +83,7 @@ export const concat: Primitive<{ readonly op: 'concat'; readonly axis: number }>
   },
 };
 
-export const pack: Primitive<{ readonly op: 'pack'; readonly offsets: readonly number[]; readonly total: number }> = {
+export const pack: Primitive<{ readonly op: 'pack'; readonly offsets: readonly number[]; readonly total: number; readonly tight?: true }> = {
   infer({ offsets, total }, inputs) {
     expectLength('pack', 'offsets', offsets, inputs.length, 0);
     expectLength('pack', 'total', [total], 1, 0);

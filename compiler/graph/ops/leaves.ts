@@ -1,7 +1,7 @@
 /** Values that come from outside of the graph. */
 
 import { wgslConstant } from '../literal.js';
-import type { DType, Node, Operation } from '../node.js';
+import { type DType, fieldShape, type Node, type Operation, size } from '../node.js';
 import { expectAxes, expectInputs, expectShape, GraphError, type Primitive, sameShape, showShape, type Type } from '../primitive.js';
 import { dense, empty, type Tensor, walkRows } from '../tensor.js';
 import { drawKey, uniform } from '../threefry.js';
@@ -16,7 +16,7 @@ function given(what: string, inputs: readonly Node[], type: Partial<Type>, dtype
 }
 
 /** A tensor that the environment holds, of the graph's own shape and dtype. */
-function lookUp(what: string, name: string, tensors: ReadonlyMap<string, Tensor>, node: Node): Tensor {
+function lookUp(what: string, name: string, tensors: ReadonlyMap<string, Tensor>, node: Pick<Node, 'shape' | 'dtype'>): Tensor {
   const tensor = tensors.get(name);
   if (tensor === undefined) throw new GraphError(`the environment has no ${what} '${name}'`);
   if (!sameShape(tensor.shape, node.shape) || tensor.dtype !== node.dtype || tensor.data.length !== node.shape.reduce((a, b) => a * b, 1)) {
@@ -68,8 +68,11 @@ export const input: Primitive<{ readonly op: 'input'; readonly name: string }> =
 export const field: Primitive<Extract<Operation, { op: 'field' }>> = {
   infer: (operation, inputs, type) => given(`field '${operation.field}'`, inputs, type, ['f32', 'i32']),
   interpret(node, _inputs, environment) {
-    const { field: name, rows } = node.operation;
-    return lookUp('field', rows === undefined ? name : `${name}@${rows}`, environment.fields, node);
+    const { field: name, rows, from } = node.operation;
+    const whole = lookUp('field', rows === undefined ? name : `${name}@${rows}`, environment.fields, { shape: fieldShape(node), dtype: node.dtype });
+    if (from === undefined) return whole;
+    const row = size(node.shape.slice(1));
+    return { shape: node.shape, dtype: node.dtype, data: whole.data.slice(from * row, (from + node.shape[0]) * row) };
   },
 };
 
@@ -78,12 +81,13 @@ export const variable: Primitive<{ readonly op: 'variable'; readonly name: strin
   interpret: (node, _inputs, environment) => lookUp('variable', node.operation.name, environment.variables, node),
 };
 
-export const random: Primitive<{ readonly op: 'random'; readonly path: string }> = {
+export const random: Primitive<{ readonly op: 'random'; readonly path: string; readonly from?: number }> = {
   infer: ({ path }, inputs, type) => given(`random '${path}'`, inputs, type, ['f32']),
   interpret(node, _inputs, environment) {
     const result = empty(node.shape, 'f32');
-    const key = drawKey(environment.seed, node.operation.path);
-    for (let i = 0; i < result.data.length; i++) result.data[i] = uniform(key, i, environment.counter);
+    const { path, from = 0 } = node.operation;
+    const key = drawKey(environment.seed, path);
+    for (let i = 0; i < result.data.length; i++) result.data[i] = uniform(key, from + i, environment.counter);
     return result;
   },
 };
