@@ -7,30 +7,22 @@ import { LiveLines } from '../../cli/compare/live.js';
 import { sparkline } from '../../cli/compare/table.js';
 import type { Output } from '../../cli/terminal.js';
 import type { CompareResults } from '../../runtime/compare/results.js';
+import { ringSpec } from './ring.js';
 import { ganc, temporaryFolder } from './support.js';
 
 const cwd = temporaryFolder();
 const env = { XDG_CACHE_HOME: join(cwd, 'cache') };
-const spec = `
-hyper width = 16 in [8, 16, 32]
-data points = ring(modes: 4, std: 0.05, count: 4000) { x: vector[2] }
-noise z: normal[4]
-net G(z) { z |> linear(width) |> relu |> linear(2) }
-net D(x) { x |> linear(width) |> leaky_relu(0.2) |> linear(1) }
-game {
-  fake = G(z)
-  D minimizes logistic(D(x), D(fake))
-  G minimizes logistic_generator(D(fake))
-}
-train { batch 32 steps 40
-  D with adam(lr: 1e-3)
-  G with adam(lr: 1e-3), average 0.9 }
-sample point = G(z)
-judge J(x) -> {mode} { x |> linear(16) |> relu |> linear(4) }
+const spec = ringSpec({
+  width: '16 in [8, 16, 32]',
+  ring: 'modes: 4, std: 0.05, count: 4000',
+  batch: 32,
+  average: 0.9,
+  more: `judge J(x) -> {mode} { x |> linear(16) |> relu |> linear(4) }
 metric largest = largest_share(J(G(z)))
 metric each = shares(J(G(z)))
 variant fast { train { G with adam(lr: 1e-2), average 0.9 } }
-`;
+`,
+});
 
 beforeAll(() => {
   writeFileSync(join(cwd, 'small.gan'), spec);
@@ -88,12 +80,12 @@ test('specs, variants and seeds: ranked, with one judge for all; ordinary runs; 
 test('a wrong spec among others: they run, it is reported where it is wrong, and the exit code is 1', async () => {
   const made = await ganc(['compare', 'small.gan', 'wrong.gan', 'mising.gan', '--seeds', '1', '--out', 'among'], { cwd, env });
   expect(made.code).toBe(1);
-  expect(made.stderr).toMatch(/wrong\.gan:6:17: error GAN3012/);
+  expect(made.stderr).toMatch(/wrong\.gan:5:17: error GAN3012/);
   expect(made.stderr).toContain('there is no file mising.gan');
   const { entries, runs, status } = resultsOf('among');
   expect(status).toBe('finished');
   expect(runs.map((run) => [run.entry, run.status])).toEqual([['small', 'finished']]);
-  expect(entries.map(({ mistake }) => mistake?.split('\n')[0].slice(0, 24))).toEqual([undefined, 'wrong.gan:6:17: error GA', 'there is no file mising.']);
+  expect(entries.map(({ mistake }) => mistake?.split('\n')[0].slice(0, 24))).toEqual([undefined, 'wrong.gan:5:17: error GA', 'there is no file mising.']);
   expect(made.stdout).toMatch(/1 +small .*\n- +wrong .*the spec is wrong/);
 });
 

@@ -2,29 +2,21 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
+import { ringSpec } from './ring.js';
 import { ganc, temporaryFolder } from './support.js';
 
 const cwd = temporaryFolder();
 const env = { XDG_CACHE_HOME: join(cwd, 'cache') };
-const spec = `
-data points = ring(modes: 4, std: 0.05, count: 4000) { x: vector[2] }
-noise z: normal[4]
-net G(z) { z |> linear(16) |> relu |> linear(2) }
-net D(x) { x |> linear(16) |> leaky_relu(0.2) |> linear(1) }
-game {
-  fake = G(z)
-  D minimizes logistic(D(x), D(fake))
-  G minimizes logistic_generator(D(fake))
-}
-train { batch 32 steps 40
-  D with adam(lr: 1e-3)
-  G with adam(lr: 1e-3), average 0.9 }
-sample point = G(z)
-judge J(x) -> {mode} { x |> linear(16) |> relu |> linear(4) }
+const spec = ringSpec({
+  ring: 'modes: 4, std: 0.05, count: 4000',
+  batch: 32,
+  average: 0.9,
+  more: `judge J(x) -> {mode} { x |> linear(16) |> relu |> linear(4) }
 metric largest = largest_share(J(G(z)))
 metric each = shares(J(G(z)))
 metric real = shares(J(x))
-`;
+`,
+});
 
 beforeAll(() => writeFileSync(join(cwd, 'small.gan'), spec));
 
@@ -104,7 +96,7 @@ test('metrics at each checkpoint, of a run that goes on, too; and those of anoth
   const other = JSON.parse((await ganc(['eval', 'plain', '--spec', 'other.gan', '--json'], { cwd, env })).stdout);
   expect(other.step).toBe(30);
   expect(other.metrics).toEqual({ ...metrics, twice: expect.closeTo(2 * metrics.far, 5) });
-  writeFileSync(join(cwd, 'wider.gan'), own.replace('linear(16) |> relu', 'linear(17) |> relu') + lines);
+  writeFileSync(join(cwd, 'wider.gan'), own.replace('linear(width) |> relu', 'linear(17) |> relu') + lines);
   const wider = await ganc(['eval', 'plain', '--spec', 'wider.gan'], { cwd, env });
   expect(wider.stderr).toMatch(/wider cannot measure this run[\s\S]*it has G\.linear\.weight \[17, 4\], which is \[16, 4\] in the run/);
   expect((await ganc(['eval', 'plain', '--set', 'a=1'], { cwd, env })).stderr).toMatch(/measured with its own settings/);

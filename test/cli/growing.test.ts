@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { CompareResults } from '../../runtime/compare/results.js';
+import { ringSpec } from './ring.js';
 import { ganc, temporaryFolder } from './support.js';
 
 const cwd = temporaryFolder();
@@ -13,22 +14,8 @@ const reportOf = (folder: string): string => readFileSync(join(cwd, folder, 'rep
 
 beforeAll(() => {
   // The variant hardly listens to its noise: samples are all but one and the same.
-  writeFileSync(
-    join(cwd, 'small.gan'),
-    `hyper loud = 1
-data points = ring(modes: 4, std: 0.05, count: 400) { x: vector[2] }
-noise z: normal[4]
-net G(z) { loud * z |> linear(16) |> relu |> linear(2) }
-net D(x) { x |> linear(16) |> leaky_relu(0.2) |> linear(1) }
-game {
-  D minimizes logistic(D(x), D(G(z)))
-  G minimizes logistic_generator(D(G(z)))
-}
-train { batch 16 steps 300   D with adam(lr: 1e-3)   G with adam(lr: 1e-3) }
-sample point = G(z)
-metric far = E[abs(G(z))]
-`,
-  );
+  const text = ringSpec({ steps: 300, more: 'metric far = E[abs(G(z))]\n' });
+  writeFileSync(join(cwd, 'small.gan'), `hyper loud = 1\n${text.replace('{ z |>', '{ loud * z |>')}`);
 });
 
 describe('report.html', () => {

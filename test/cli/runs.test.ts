@@ -2,6 +2,7 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
+import { ringSpec } from './ring.js';
 import { ganc, temporaryFolder } from './support.js';
 
 const cwd = temporaryFolder();
@@ -17,26 +18,7 @@ function run(folder: string, record: object, lines: readonly object[]): void {
 }
 
 beforeAll(async () => {
-  writeFileSync(
-    join(cwd, 'tiny.gan'),
-    `hyper width = 8
-data points = ring(count: 200) { x: vector[2] }
-noise z: normal[2]
-net G(z) -> vector[2] { z |> linear(width) |> relu |> linear(2) }
-net D(x) { x |> linear(width) |> relu |> linear(1) }
-game {
-  D minimizes logistic(D(x), D(G(z)))
-  G minimizes logistic_generator(D(G(z)))
-}
-train {
-  batch 4   steps 3
-  D with adam(lr: 1e-3)
-  G with adam(lr: 1e-3)
-}
-sample point = G(z)
-metric far = E[abs(G(z))]
-`,
-  );
+  writeFileSync(join(cwd, 'tiny.gan'), ringSpec({ width: '8', steps: 3, more: 'metric far = E[abs(G(z))]\n' }));
   const trained = await ganc(['train', 'tiny.gan', '--seed', '7', '--metrics', '--out', 'real'], { cwd });
   expect(trained.code).toBe(0);
   const step = (n: number, D: number) => ({ step: n, seconds: n, losses: { D, G: 1 } });

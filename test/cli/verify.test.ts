@@ -2,26 +2,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { ringSpec } from './ring.js';
 import { ganc, temporaryFolder } from './support.js';
 
 const cwd = temporaryFolder();
-const text = `hyper width = 8
-data points = ring() { x: vector[2] }
-noise z: normal[4]
-net G(z) { z |> linear(width) |> relu |> linear(2) }
-net D(x) { x |> linear(width) |> leaky_relu(0.2) |> linear(1) }
-game {
-  fake = G(z)
-  D minimizes hinge(D(x), D(fake))
-  G minimizes generator_score(D(fake))
-}
-train {
-  batch 16   steps 100
-  D with adam(lr: 1e-3)
-  G with adam(lr: 1e-3)
-}
-sample point = G(z)
-`;
+const text = ringSpec({ ring: '', width: '8', hinge: true, steps: 100 });
 writeFileSync(join(cwd, 'small.gan'), text);
 
 test('a table of tensors by call, with totals; the same as JSON', async () => {

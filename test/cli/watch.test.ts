@@ -5,23 +5,12 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Browser, chromium } from '../browser.js';
+import { ringSpec } from './ring.js';
 import { ganc, temporaryFolder } from './support.js';
 import { get, Listening, startWatch, type Watch } from './watching.js';
 
 const cwd = temporaryFolder();
-const TINY = `data points = ring(modes: 4, count: 400) { x: vector[2] }
-noise z: normal[2]
-net G(z) -> vector[2] { z |> linear(8) |> relu |> linear(2) }
-net D(x) { x |> linear(8) |> relu |> linear(1) }
-game {
-  D minimizes logistic(D(x), D(G(z)))
-  G minimizes logistic_generator(D(G(z)))
-}
-train { batch 4   steps 30   D with adam(lr: 1e-3)   G with adam(lr: 1e-3) }
-sample point = G(z)
-metric far = E[abs(G(z))]
-variant fast { train { G with adam(lr: 1e-2) } }
-`;
+const TINY = ringSpec({ width: '8', steps: 30, more: 'metric far = E[abs(G(z))]\nvariant fast { train { G with adam(lr: 1e-2) } }\n' });
 const watches: Watch[] = [];
 const watching = async (...args: string[]): Promise<string> => {
   const watch = await startWatch(args, cwd);
@@ -291,9 +280,19 @@ test.skipIf(chromium === undefined)(
       expect(await browser.value('getComputedStyle(document.querySelector(".facts")).display')).toBe('grid');
       await browser.value("document.querySelectorAll('details').forEach((fold) => { fold.open = true; }); window.same = true");
       const drawn = await browser.value("document.querySelector('.plot polyline').outerHTML");
-      appendFileSync(metrics, `${lineOf(31)}${JSON.stringify({ step: 31, metrics: { new_one: 4.25 } })}\n`);
+      // A section that is new moves those below it, the folded one among them.
+      const grown = { step: 31, seconds: 3, losses: { D: 1, G: 0.5 }, reports: { bright: 0.5 } };
+      appendFileSync(metrics, `${JSON.stringify(grown)}\n${JSON.stringify({ step: 31, metrics: { new_one: 4.25 } })}\n`);
       await browser.until("document.querySelector('.facts').textContent.includes('31')");
       expect(await browser.value("document.querySelector('.plot polyline').outerHTML")).not.toBe(drawn);
+      expect(await browser.value('[...document.querySelectorAll("h2")].map((title) => title.textContent)')).toEqual([
+        'Samples: point',
+        'Losses',
+        'Reports',
+        'Figures',
+        'Next',
+        'Spec',
+      ]);
       expect(await browser.value("document.querySelector('.figures').textContent")).toContain('4.25');
       expect(await browser.value("[...document.querySelectorAll('details')].every((fold) => fold.open) && window.same")).toBe(true);
       expect(browser.complaints).toEqual([]);
