@@ -1,6 +1,6 @@
 /** Takes trainings from the queue and does each in a process of its own: what a job says is data, checked before anything is done with it. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Job as QueueJob, UnrecoverableError, WaitingError, Worker } from 'bullmq';
@@ -28,7 +28,7 @@ export interface WorkOptions {
   readonly uploadBytes: number;
   /** Folder that asker and workers see. */
   readonly shared?: string;
-  /** Where runs lie while they are trained; default the system's folder for such. */
+  /** Where runs lie while they are trained, of this machine alone; default the system's folder for such. */
   readonly scratch?: string;
   /** Seconds after which a worker that was not heard of counts as dead. */
   readonly lostSeconds: number;
@@ -47,6 +47,7 @@ const LOOK_MS = 500;
 export async function work(options: WorkOptions): Promise<void> {
   const { address, jobs, lostSeconds, signal, say, warn } = options;
   const redis = await connect(address);
+  await sweep(options.scratch ?? tmpdir());
   const station = new Station(options, redis);
   const worker = new Worker<unknown, string>(QUEUE, (job, token) => station.take(job, token ?? ''), {
     connection: redis,
@@ -81,6 +82,25 @@ export async function work(options: WorkOptions): Promise<void> {
   redis.disconnect();
 }
 
+const SCRATCH = 'ganc-job-';
+
+/** Removes what workers of this machine left behind that were killed. */
+async function sweep(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const pid = name.startsWith(SCRATCH) ? Number(name.slice(SCRATCH.length).split('-')[0]) : 0;
+    if (pid > 0 && !isAlive(pid)) await rm(join(folder, name), { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 /** What goes on at this worker. */
 class Station {
   readonly name = `${hostname()}:${process.pid}`;
@@ -107,7 +127,7 @@ class Station {
     const blobs = await this.blobsOf(order);
     const { job } = order;
     const label = `${job.spec.label}, seed ${job.run.seed}`;
-    const scratch = await mkdtemp(join(this.options.scratch ?? tmpdir(), 'ganc-job-'));
+    const scratch = await mkdtemp(join(this.options.scratch ?? tmpdir(), `${SCRATCH}${process.pid}-`));
     const kill = new AbortController();
     this.under.set(id, kill);
     try {

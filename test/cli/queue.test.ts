@@ -1,5 +1,5 @@
 /** `ganc compare --queue` and `ganc worker`: a comparison on several workers comes to what one process does, whoever dies in the midst of it. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Queue } from 'bullmq';
@@ -85,7 +85,8 @@ describe.skipIf(noRedis)(`with Redis${noRedis === false ? '' : ` (skipped: ${noR
     'one of two workers is killed in mid-run: every run completes, once, with the same bits',
     async () => {
       const client = server.client();
-      const workers = [await WorkerProcess.begin(cwd, env), await WorkerProcess.begin(cwd, env)];
+      mkdirSync(join(cwd, 'scratch'));
+      const workers = [await WorkerProcess.begin(cwd, env, '--scratch', 'scratch'), await WorkerProcess.begin(cwd, env, '--scratch', 'scratch')];
       const making = ganc([...words, '--out', 'two', '--queue', '--json'], { cwd, env });
       const pid = await snapshotAt(client, 1000);
       const killed = workers.find((worker) => worker.pid === pid)!;
@@ -102,6 +103,12 @@ describe.skipIf(noRedis)(`with Redis${noRedis === false ? '' : ` (skipped: ${noR
       expect(other.stderr).toContain('taken, from step 1000');
       expect(runs.filter(({ folder }) => record(join('two', folder)).resumed?.length === 1)).toHaveLength(1);
       for (const { device } of runs) expect(device).toBe(record(join('two', runs[0].folder)).device);
+      // Nor does what the killed one left behind lie there for ever.
+      const scratch = (): string[] => readdirSync(join(cwd, 'scratch')).filter((name) => name.startsWith(`ganc-job-${pid}-`));
+      expect(scratch()).toHaveLength(1);
+      const third = await WorkerProcess.begin(cwd, env, '--scratch', 'scratch');
+      expect(scratch()).toHaveLength(0);
+      third.kill('SIGKILL');
       other.kill('SIGTERM');
       expect(await other.closed).toBe(143);
       await expectEmpty();
@@ -162,6 +169,28 @@ describe.skipIf(noRedis)(`with Redis${noRedis === false ? '' : ` (skipped: ${noR
       worker.kill('SIGKILL');
       await worker.closed;
       client.disconnect();
+    },
+    LONG,
+  );
+
+  test(
+    'halving on workers sends on what it does alone',
+    async () => {
+      const halved = ['compare', 'small.gan', '--sweep', 'width=8,16,32', '--seeds', '1', '--budget', '90 steps', '--metric', 'spread:low', '--halving', '-q'];
+      const one = await ganc([...halved, '--out', 'halved-alone'], { cwd, env });
+      expect(one.code, one.stderr).toBe(0);
+      const worker = await WorkerProcess.begin(cwd, env, '--jobs', '2');
+      const made = await ganc([...halved, '--out', 'halved', '--queue'], { cwd, env });
+      expect(made.code, made.stderr).toBe(0);
+      expect(lasting(resultsOf('halved'))).toEqual(lasting(resultsOf('halved-alone')));
+      expect(
+        resultsOf('halved')
+          .runs.map(({ status }) => status)
+          .sort(),
+      ).toEqual(['finished', 'pruned', 'pruned']);
+      await expectEmpty();
+      worker.kill('SIGKILL');
+      await worker.closed;
     },
     LONG,
   );
