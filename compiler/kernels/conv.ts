@@ -41,7 +41,7 @@ export function conv(group: Group, site: Site): GeneratedKernel {
   const positions = axes.reduce((product, axis) => product * axis.size, 1);
   // What follows the sum then goes by fours, which matters where that is not long.
   const long = window !== undefined && axes.reduce((product, axis) => product * axis.taps, channels) > SHORT_SUM;
-  const gains = inOrder && !long && axes[axes.length - 1].size % 4 !== 0 && positions % 4 === 0;
+  const gains = inOrder && !long && axes[axes.length - 1].size % 4 !== 0 && positions % 4 === 0 && !convProblem(anchor, site, false).swapped;
   return (gains ? overMergedPositions(group, site, generate) : undefined) ?? generate(group, site, anchor);
 }
 

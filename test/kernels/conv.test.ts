@@ -149,6 +149,12 @@ describe('convolution', () => {
     await check('again', { kind: 'conv', anchors: [anchor], outputs: [again.binary('add', anchor, anchor.inputs[0])] }, conv, terms(anchor));
   });
 
+  it('positions as one axis: not where the operands would change places for it', async () => {
+    const b = new Builder();
+    const anchor = b.conv(b.input('x', [1, 1, 2, 2, 1], 'f32'), b.input('w', [1, 3, 2, 3, 2], 'f32'), { ...attrs({ size: [4, 2] }), padding: [0, 1] });
+    await check('kernel as large as the picture', alone(anchor), conv, terms(anchor));
+  });
+
   it('positions as one axis, in place of what it is added to', async () => {
     const b = new Builder();
     const anchor = plain(b, [3, 1, 5, 6, 10], [1, 7, 5, 3, 3], { padding: 1, size: [6, 10] });
