@@ -133,7 +133,8 @@ async function costCharts(results: CompareResults, drawn: readonly CompareEntry[
       const summary = entry.summary?.[kind]?.[metric.name];
       const cost = costOf(
         entry,
-        runs.filter((run) => run.entry === entry.id),
+        // What the quality is of: a run that ended early cost little and made nothing.
+        runs.filter((run) => run.entry === entry.id && run.measured !== undefined),
       );
       if (summary === undefined || cost === undefined || !Number.isFinite(Number(summary.mean))) return [];
       const [value, least, most] = [Number(summary.mean), Number(summary.least), Number(summary.most)];

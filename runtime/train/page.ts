@@ -30,7 +30,8 @@ export async function pageFacts(folder: string, record: RunRecord, program: Prog
   return {
     name: record.name,
     status: record.status,
-    message: record.message,
+    // What stopped it stands with the guard that did.
+    message: record.guards?.some(({ what }) => what === record.message) ? undefined : record.message,
     guards: record.guards?.map(guardOf),
     facts: factsOf(record, steps),
     samples,

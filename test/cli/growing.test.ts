@@ -81,6 +81,8 @@ describe('--guard', () => {
     expect(reportOf('stopped')).toContain('<dt>Guards</dt><dd>they stop a run, which counts as diverged</dd>');
     expect(readFileSync(join(cwd, 'runs.csv'), 'utf8')).toMatch(/generator at step \d+: stopped/);
     expect(JSON.parse(readFileSync(join(cwd, 'stopped', low.folder, 'run.json'), 'utf8'))).toMatchObject({ guard: 'stop', status: 'stopped' });
+    const page = readFileSync(join(cwd, 'stopped', low.folder, 'index.html'), 'utf8');
+    expect(page.match(/the generator has collapsed/g)).toHaveLength(1);
     // It is over: the same command does nothing more.
     const again = await ganc(['compare', '--resume', 'stopped', '-q'], { cwd, env });
     expect(again).toMatchObject({ code: 0, stdout: made.stdout });

@@ -115,6 +115,13 @@ describe('what it says', () => {
     expect(page).toMatch(/score against FLOPs of a run <small>on the front: low</);
   });
 
+  test('what a run costs is that of runs that were measured: one that diverged early makes nothing cheaper', async () => {
+    const early = temporaryFolder();
+    const lame: MadeUp = { ...first, label: 'lame', values: [0.4, undefined, 0.4], flopsPerStep: 1.2e9 };
+    const page = readFileSync(await writeReport(early, await madeUp(early, [first, lame])), 'utf8');
+    expect(page).toContain('score against FLOPs of a run <small>on the front: base</small>');
+  });
+
   test('curves of the metric and of each loss, and the front of cost and quality', () => {
     const titles = [...html.matchAll(/<figcaption>([^<]*) <small>([^<]*)<\/small><\/figcaption><svg/g)].map(([, title, note]) => [title, plain(note)]);
     expect(titles).toEqual([
