@@ -170,7 +170,7 @@ describe('what cannot be compared', () => {
     [['--resume', 'nowhere'], 1, ['nowhere holds no comparison']],
     [['wrong.gan'], 1, ['GAN3012', 'there is nothing to compare']],
     [['small.gan', '--csv', 'no/such/runs.csv'], 2, ['there is no folder no/such']],
-    [['small.gan', '--sweep', 'width=16,30000000'], 1, ['small width=30000000 cannot be trained', 'or compare without it (nothing was trained)']],
+    [['small.gan', '--sweep', 'width=16,300000000'], 1, ['small width=300000000 cannot be trained', 'or compare without it (nothing was trained)']],
   ] as const)('%j', async (words, code, texts) => {
     const made = await ganc(['compare', ...words, '--out', 'refused'], { cwd, env });
     expect(made.code, made.stderr).toBe(code);
