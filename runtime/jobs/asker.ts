@@ -333,9 +333,7 @@ class Errand {
     } catch {
       return false;
     }
-    const hashes = read('snapshot', (await this.board.read(this.id)).files)?.files.map(({ hash }) => hash) ?? [];
-    await this.blobs.remove(this.id, [...new Set(hashes)]);
-    if (this.blobs instanceof FolderBlobs) await this.blobs.clear(this.id);
+    await this.blobs.clear(this.id);
     await this.board.remove(this.id);
     return true;
   }

@@ -12,6 +12,8 @@ export interface Blobs {
   /** Undefined where it is not there. */
   read(job: string, hash: string, size: number): Promise<Buffer | undefined>;
   remove(job: string, hashes: readonly string[]): Promise<void>;
+  /** Removes all that is left of a job, also what was sent and is in no list of files. */
+  clear(job: string): Promise<void>;
 }
 
 /** Nothing that is forgotten stays in the queue's store for ever. */
@@ -27,13 +29,19 @@ export class QueueBlobs implements Blobs {
     return `${PREFIX}:blob:${job}:${hash}`;
   }
 
+  /** A set of the hashes that a job has here. */
+  private indexOf(job: string): string {
+    return `${PREFIX}:blobs:${job}`;
+  }
+
   async has(job: string, hash: string, size: number): Promise<boolean> {
     return size > 0 && (await this.redis.strlen(this.keyOf(job, hash))) === size;
   }
 
   async write(job: string, hash: string, bytes: Buffer): Promise<void> {
     const key = this.keyOf(job, hash);
-    await this.redis.del(key);
+    // Before the first piece, so that whatever is broken off is known to `clear`.
+    await this.redis.multi().sadd(this.indexOf(job), hash).expire(this.indexOf(job), KEEP_SECONDS).del(key).exec();
     for (let at = 0; at < bytes.length; at += CHUNK) await this.redis.append(key, bytes.subarray(at, at + CHUNK));
     await this.redis.expire(key, KEEP_SECONDS);
   }
@@ -50,7 +58,17 @@ export class QueueBlobs implements Blobs {
   }
 
   async remove(job: string, hashes: readonly string[]): Promise<void> {
-    if (hashes.length > 0) await this.redis.del(...hashes.map((hash) => this.keyOf(job, hash)));
+    if (hashes.length === 0) return;
+    const keys = hashes.map((hash) => this.keyOf(job, hash));
+    await this.redis
+      .multi()
+      .del(...keys)
+      .srem(this.indexOf(job), ...hashes)
+      .exec();
+  }
+
+  async clear(job: string): Promise<void> {
+    await this.remove(job, await this.redis.smembers(this.indexOf(job)));
   }
 }
 
@@ -84,7 +102,6 @@ export class FolderBlobs implements Blobs {
     for (const hash of hashes) await rm(this.pathOf(job, hash), { force: true });
   }
 
-  /** All that is left of a job. */
   async clear(job: string): Promise<void> {
     await rm(join(this.folder, job), { recursive: true, force: true });
   }
