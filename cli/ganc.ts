@@ -242,7 +242,7 @@ First steps:
       .option('--budget <amount>', 'of each run: "500 steps", "5 minutes" of training, or "1e12 flops" (default: the steps of each spec)')
       .option('--metric <name>', "the figure that ranks; NAME:low where less is better (default: the first of the first spec's metrics)")
       .option('--halving', 'stop the poor ones early: the best third goes on at each rung of the budget, 1/9, 1/3, 1 (asynchronous successive halving)')
-      .option('--jobs <n>', 'runs at a time, each in a process of its own (default: 1; figures do not depend on it)', whole('--jobs', 1))
+      .option('--jobs <n>', 'runs at a time, each in a process of its own (default: as many as prove fastest; figures do not depend on it)', whole('--jobs', 1))
       .option('--queue [url]', 'runs are done by `ganc worker` on other machines, by way of Redis: redis://HOST:PORT (default: $GANC_QUEUE)')
       .option('--shared <dir>', 'with --queue: files of runs go through this folder, which the workers see too')
       .option('--upload <mib>', 'with --queue and no --shared: the most that the files of a run may have', whole('--upload', 1), 64)

@@ -167,7 +167,7 @@ async function session(
   const { compare, isOver } = await import('../../runtime/compare/compare.js');
   const { Paces } = await import('../../runtime/compare/estimate.js');
   const { jobs, shared, upload } = options;
-  const paces = await Paces.of(planned, queue === undefined ? jobs : 1);
+  const paces = await Paces.of(planned, queue === undefined && planned.budget.kind !== 'seconds' ? jobs : 1);
   const live = new LiveLines(err);
   const clear = (): void => {
     live.clear();
@@ -196,15 +196,21 @@ async function session(
   const hashOf = (run: CompareRun): string | undefined => now.entries.find(({ id }) => id === run.entry)?.hash;
   const stop = stopOnSignals('stopping after this step; again to stop at once');
   let doer: Doer | undefined;
+  const found = (count: number, work: readonly number[]): void => {
+    paces.beside(count);
+    if (!talk) return;
+    clear();
+    err(`${atOnceText(count, work)}\n`);
+  };
   try {
-    doer = await doerOf({ jobs, queue, shared, upload, results: planned, cache, warn, compiling: (text) => err.terminal && passing(text) });
-    const { doJob, atOnce, queued, lost } = doer;
+    doer = await doerOf({ jobs, found, queue, shared, upload, results: planned, cache, warn, compiling: (text) => err.terminal && passing(text) });
+    const { doJob, slots, queued, lost } = doer;
     const ended = await compare({
       folder,
       results: planned,
       candidates,
       doJob,
-      atOnce,
+      slots,
       queued,
       signal: lost === undefined ? stop.signal : AbortSignal.any([stop.signal, lost]),
       loading: passing,
@@ -248,6 +254,12 @@ async function session(
     await doer?.close?.();
     stop.release();
   }
+}
+
+/** What was found to be fastest, with what each number of runs at a time does against one. */
+function atOnceText(count: number, work: readonly number[]): string {
+  const ratios = work.slice(1).map((flops, i) => `${i + 2} do ${(flops / work[0]).toFixed(2)} times the work of one`);
+  return `at a time   ${count} ${count === 1 ? 'run' : 'runs'}${ratios.length === 0 ? '' : `: ${ratios.join(', ')}`}`;
 }
 
 /** Under a budget of time the number of steps is not known before. */

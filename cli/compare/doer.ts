@@ -1,7 +1,9 @@
-/** How the runs of a comparison are done: in this process, each in one of its own, or by workers. */
+/** How the runs of a comparison are done: in this process and others beside it, each in one of its own, or by workers. */
+import { availableParallelism, freemem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { DoJob } from '../../runtime/compare/job.js';
 import type { CompareResults } from '../../runtime/compare/results.js';
+import { MOST_AT_ONCE, Slots } from '../../runtime/compare/slots.js';
 import type { Survey } from '../../runtime/compare/survey.js';
 import type { DataSet } from '../../runtime/data/index.js';
 import { UsageError } from '../errors.js';
@@ -10,7 +12,7 @@ import { version } from '../version.js';
 export interface Doer {
   readonly doJob: DoJob;
   /** Runs that may be under way at a time. */
-  readonly atOnce: number;
+  readonly slots: Slots;
   readonly queued?: boolean;
   /** Aborted when there is no use in going on, with the reason. */
   readonly lost?: AbortSignal;
@@ -18,7 +20,10 @@ export interface Doer {
 }
 
 export interface Doing {
+  /** Runs at a time; else as many as prove fastest. */
   readonly jobs?: number;
+  /** Called when that is found, with FLOPs a second of 1, 2, ... at a time. */
+  readonly found: (count: number, work: readonly number[]) => void;
   /** Address of a queue. */
   readonly queue?: string;
   /** Folder that the workers see too. */
@@ -36,6 +41,8 @@ export interface Doing {
 export const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 /** Seconds for which a queue that is gone is waited for. */
 const PATIENCE = 60;
+/** Free memory for one more, as a multiple of what this process has. */
+const ROOM = 1.5;
 
 /** Workers have devices of their own, so this machine need not have one: each refuses what does not fit. Throws QueueError where the queue cannot be used. */
 export async function workersAt(queue: string): Promise<Survey> {
@@ -52,20 +59,24 @@ export function queueOf(given: string | true | undefined): string {
   return url;
 }
 
-export async function doerOf({ jobs, queue, shared, upload, results, cache, warn, compiling }: Doing): Promise<Doer> {
+export async function doerOf({ jobs, found, queue, shared, upload, results, cache, warn, compiling }: Doing): Promise<Doer> {
   if (queue !== undefined) {
     const { ask, AT_ONCE } = await import('../../runtime/jobs/asker.js');
     const { readAddress } = await import('../../runtime/jobs/connection.js');
     const comparison = `${results.request} ${results.started}`;
     const asker = await ask({ address: readAddress(queue), version, comparison, shared, uploadBytes: upload * 2 ** 20, patience: PATIENCE, warn });
-    return { ...asker, atOnce: jobs ?? AT_ONCE, queued: true };
+    return { ...asker, slots: new Slots(jobs ?? AT_ONCE), queued: true };
   }
-  if (jobs !== undefined && jobs > 1) {
-    const { inProcesses } = await import('../../runtime/jobs/process.js');
-    return { doJob: inProcesses({ main: MAIN }), atOnce: jobs };
-  }
+  const { inProcesses } = await import('../../runtime/jobs/process.js');
+  const apart = inProcesses({ main: MAIN });
+  if (jobs !== undefined && jobs > 1) return { doJob: apart, slots: new Slots(jobs) };
   const { doneHere } = await import('../../runtime/compare/run.js');
   const { onGpu } = await import('../../runtime/train/executor.js');
   const open = onGpu({ choice: { warn }, progress: (at, total) => compiling(`compiling kernels ${at}/${total}`) });
-  return { doJob: doneHere({ open, cache, versions: { ganc: version } }), atOnce: 1 };
+  const here = doneHere({ open, cache, versions: { ganc: version } });
+  // Where a run's budget is time, runs would take it from each other.
+  if (jobs === 1 || results.budget.kind === 'seconds') return { doJob: here, slots: new Slots(1) };
+  const slots = new Slots(1, { most: Math.min(availableParallelism(), MOST_AT_ONCE), room: () => freemem() > ROOM * process.memoryUsage.rss(), found });
+  const { besides } = await import('../../runtime/jobs/besides.js');
+  return { doJob: besides(here, apart, slots), slots };
 }

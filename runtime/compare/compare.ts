@@ -10,6 +10,7 @@ import { atRung, nextHalving, rungsOf } from './halving.js';
 import { type DoJob, jobOf } from './job.js';
 import { ranked } from './ranking.js';
 import { type CompareResults, type CompareRun, writeResults } from './results.js';
+import { Slots } from './slots.js';
 
 export interface CompareOptions {
   readonly folder: string;
@@ -18,8 +19,8 @@ export interface CompareOptions {
   readonly candidates: readonly Candidate[];
   /** Does one run: `doneHere`, or elsewhere. */
   readonly doJob: DoJob;
-  /** Runs that may be under way at a time; default 1. */
-  readonly atOnce?: number;
+  /** Runs that may be under way at a time; default one. */
+  readonly slots?: Slots;
   /** They wait until somebody takes them, who says when they begin. */
   readonly queued?: boolean;
   readonly signal?: AbortSignal;
@@ -39,7 +40,7 @@ export function isOver({ status }: CompareRun): boolean {
 }
 
 export async function compare(options: CompareOptions): Promise<CompareResults> {
-  const { folder, candidates, doJob, atOnce = 1, queued = false, loading, warn } = options;
+  const { folder, candidates, doJob, slots = new Slots(1), queued = false, loading, warn } = options;
   const lock = await lockFolder(folder, warn ?? (() => undefined));
   let results: CompareResults = ranked({ ...options.results, status: 'running', ended: undefined });
   const note = (run: CompareRun): void => {
@@ -62,17 +63,18 @@ export async function compare(options: CompareOptions): Promise<CompareResults> 
   const tried = new Set<string>();
 
   /** Does a run and notes what comes of it. */
-  const perform = async (run: CompareRun): Promise<void> => {
+  const perform = async (run: CompareRun, back: AbortSignal): Promise<void> => {
     const { rung } = run;
     const candidate = candidates.find(({ entry }) => entry.id === run.entry);
     if (candidate === undefined || !isCompiled(candidate)) throw new Error(`${run.entry} has runs, and no program`);
     let open = true;
     note(run);
     const ended = await doJob(jobOf(run, candidate, results, rung === undefined ? 1 : rungs[rung]), candidate, folder, {
-      signal,
+      signal: AbortSignal.any([signal, back]),
       loading,
       warn: (text) => warn?.(`${candidate.entry.label}, seed ${run.seed}: ${text}`),
       progress: (progress) => {
+        slots.step(run, progress.step);
         options.progress?.(run, progress);
         report.note(results);
       },
@@ -80,23 +82,29 @@ export async function compare(options: CompareOptions): Promise<CompareResults> 
     });
     open = false;
     if (ended.status === 'failed') tried.add(ended.folder);
+    const putBack = rung === undefined && ended.status === 'stopped' && going();
+    if (putBack) tried.delete(ended.folder);
     const there = rung !== undefined && (ended.status === 'finished' || (ended.status === 'stopped' && going()));
-    note(there ? atRung(ended, results) : ended);
+    note(there ? atRung(ended, results) : putBack ? { ...ended, status: 'waiting' } : ended);
     await write();
     report.note(results, true);
   };
 
-  const under = new Map<string, Promise<void>>();
+  const under = new Map<string, { readonly done: Promise<void>; readonly back: AbortController }>();
+  const ends = (): Promise<void>[] => [...under.values()].map(({ done }) => done);
   try {
     await writeTexts(folder, candidates, results);
     await write();
     options.changed?.(results);
     while (going()) {
       const busy = new Set(under.keys());
-      const next = under.size >= atOnce ? undefined : halving ? nextHalving(results, tried, busy) : nextInOrder(results, tried);
-      if (next === undefined) {
-        if (under.size === 0) break;
-        await Promise.race(under.values());
+      const next = halving ? nextHalving(results, tried, busy) : nextInOrder(results, tried);
+      slots.under([...busy], next !== undefined);
+      if (next === undefined && under.size === 0) break;
+      if (next === undefined || under.size >= slots.count) {
+        // At a rung it ends soon by itself.
+        if (under.size > slots.count && !halving) [...under.values()].at(-1)?.back.abort();
+        await Promise.race([...ends(), slots.changed]);
         continue;
       }
       const { rung } = next;
@@ -104,12 +112,11 @@ export async function compare(options: CompareOptions): Promise<CompareResults> 
       if (rung === undefined) tried.add(next.run.folder);
       else results = { ...results, runs: results.runs.map((other) => (other.entry === next.run.entry && !isOver(other) ? { ...other, rung } : other)) };
       const run = results.runs.find((other) => isSame(other, next.run)) as CompareRun;
-      under.set(
-        run.folder,
-        perform({ ...run, status: queued ? 'waiting' : 'running', message: undefined }).finally(() => under.delete(run.folder)),
-      );
+      const back = new AbortController();
+      const done = perform({ ...run, status: queued ? 'waiting' : 'running', message: undefined }, back.signal).finally(() => under.delete(run.folder));
+      under.set(run.folder, { done, back });
     }
-    await Promise.all(under.values());
+    await Promise.all(ends());
     // What was left at a rung when nothing more was promising.
     if (halving && going()) {
       const runs = results.runs.map((run): CompareRun => (run.status === 'stopped' || run.status === 'waiting' ? { ...run, status: 'pruned' } : run));
@@ -122,7 +129,7 @@ export async function compare(options: CompareOptions): Promise<CompareResults> 
     return results;
   } finally {
     fault.abort();
-    await Promise.allSettled(under.values());
+    await Promise.allSettled(ends());
     await lock.release();
   }
 }

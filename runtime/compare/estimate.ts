@@ -3,6 +3,7 @@ import { KeptFile } from '../data/kept.js';
 import type { Progress } from '../train/options.js';
 import { isOver } from './compare.js';
 import type { CompareResults, CompareRun } from './results.js';
+import { MOST_AT_ONCE } from './slots.js';
 
 /** Pace files that are kept: those written last. */
 const MOST = 512;
@@ -26,18 +27,32 @@ export class Paces {
 
   private constructor(
     private readonly device: string,
-    private readonly atOnce: number,
+    private atOnce: number,
   ) {}
 
-  /** With what was kept of these programs. `atOnce`: runs under way at a time, which make each other slower. */
-  static async of({ entries, machine }: CompareResults, atOnce = 1): Promise<Paces> {
-    const paces = new Paces(machine.device, atOnce);
-    for (const { hash } of entries) {
-      const bytes = hash === undefined ? undefined : await paces.fileOf(hash).read();
+  /** With what was kept of these programs. `atOnce`: runs under way at a time, which make each other slower; the number that proved fastest unless given. */
+  static async of({ entries, machine }: CompareResults, atOnce?: number): Promise<Paces> {
+    const hashes = entries.flatMap(({ hash }) => hash ?? []);
+    const counts = atOnce === undefined ? Array.from({ length: MOST_AT_ONCE }, (_, i) => i + 1) : [atOnce];
+    const kept = await Promise.all(counts.map((count) => Paces.kept(machine.device, count, hashes)));
+    const work = ({ atOnce, known }: Paces): number => (known.size < hashes.length ? 0 : atOnce / [...known.values()].reduce((a, b) => a + b, 0));
+    return kept.reduce((best, paces) => (work(paces) > work(best) ? paces : best));
+  }
+
+  private static async kept(device: string, atOnce: number, hashes: readonly string[]): Promise<Paces> {
+    const paces = new Paces(device, atOnce);
+    for (const hash of hashes) {
+      const bytes = await paces.fileOf(hash).read();
       const pace = bytes && Number(Buffer.from(bytes).toString());
-      if (hash !== undefined && pace !== undefined && pace > 0) paces.known.set(hash, pace);
+      if (pace !== undefined && pace > 0) paces.known.set(hash, pace);
     }
     return paces;
+  }
+
+  /** From now on so many are under way at a time. */
+  beside(atOnce: number): void {
+    this.atOnce = atOnce;
+    this.began.clear();
   }
 
   private fileOf(hash: string): KeptFile {
