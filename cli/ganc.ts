@@ -230,7 +230,7 @@ First steps:
       .argument('[spec...]', 'spec files; not needed with --resume')
       .option(
         '--variants <names>',
-        'all, or names with commas between, beside the specs themselves (default: all of a spec that is alone and neither swept nor searched)',
+        'all, none, or names with commas between, beside the specs themselves (default: all of a spec that is alone and neither swept nor searched)',
       )
       .addOption(
         new Option('--sweep <name=values>', 'a hyper with values, with commas between: each is compared (repeatable: all combinations)').argParser(sweep),

@@ -69,7 +69,7 @@ function sourceOf(path: string, cwd: string): Named {
 function variantsOf({ variants: asked, specs, sweep, search }: CompareRequest, sources: readonly Named[]): (string | undefined)[][] {
   const known = sources.map(({ source }) => (source instanceof FileError ? [] : declared(source)));
   const all = asked === 'all' || (asked === undefined && specs.length === 1 && sweep === undefined && search === undefined);
-  const wanted = (asked ?? '').split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()]));
+  const wanted = (asked === undefined || asked === 'none' ? '' : asked).split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()]));
   const there = [...new Set(known.flat())];
   const missing = all ? undefined : wanted.find((name) => !there.includes(name));
   if (missing !== undefined) {

@@ -165,6 +165,7 @@ describe('what cannot be compared', () => {
     [['small.gan', '--search', 'grid', '3'], 2, ["'--search grid 3' is no search", 'write --search random 20']],
     [['small.gan', '--search', 'random', '3', '--set', 'width=8'], 2, ['no hyper with a range', 'all that it declares are swept or set']],
     [['small.gan', '--halving'], 2, ['halving lets a third go on, and of 2 there is none', 'compare three or more']],
+    [['small.gan', '--variants', 'none', '--halving'], 2, ['and of 1 there is none']],
     [['-'], 2, ['save the spec to a file']],
     [[], 2, ['nothing to compare', 'ganc compare a.gan b.gan']],
     [['--resume', 'nowhere'], 1, ['nowhere holds no comparison']],
