@@ -62,6 +62,7 @@ export function callBlock(e: Elaborator, block: BlockValue, args: readonly Argum
     drawUses: e.initialising ? e.frame.drawUses : new Map(),
     defaults: e.frame.defaults,
     states: new Map(),
+    weights: new Set(),
   };
   const scope = new Scope(block.scope);
   if (!bindParameters(e, item, args, span, scope, frame)) return POISON;
@@ -91,6 +92,7 @@ export function callNet(e: Elaborator, net: NetValue, args: readonly ArgumentVal
     drawUses: new Map(),
     defaults: net.defaults ?? e.frame.defaults,
     states: new Map(),
+    weights: new Set(),
   };
   return remembered(e, net, frame, args, () => evaluateNet(e, net, frame, args, span));
 }

@@ -74,6 +74,7 @@ export function gameFrame(prefix: string): Frame {
     depth: 0,
     defaults: new Map(),
     states: new Map(),
+    weights: new Set(),
   };
 }
 

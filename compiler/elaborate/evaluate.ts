@@ -14,6 +14,7 @@ import { meanOfAll } from './reduce.js';
 import type { Scope } from './scope.js';
 import { integerOf, isListLength, shapeOf } from './sizes.js';
 import { type ArgumentValue, bool, type CallableValue, describe, isCallable, list, NONE, number, POISON, show, tensor, type Value } from './values.js';
+import * as warnings from './warnings.js';
 
 /** What an expression is worth. Mistakes are reported, and give poison. */
 export function evaluate(e: Elaborator, expr: Expr, scope: Scope): Value {
@@ -327,6 +328,8 @@ function declare(
     e.declared.set(name, variable);
   }
   if (what.kind === 'state') e.frame.states.set(what.name, name);
+  else if (e.frame.weights.has(name)) e.fail(what.span, warnings.sharedWeight(what.name), 'warning');
+  else e.frame.weights.add(name);
   scope.names.set(what.name, tensor(e.read(variable), false));
   return NONE;
 }

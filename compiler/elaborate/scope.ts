@@ -53,6 +53,8 @@ export interface Frame {
   defaults: ReadonlyMap<string, readonly ArgumentValue[]>;
   /** States declared in this use: local name to variable. */
   readonly states: Map<string, string>;
+  /** Weights declared in this use: variables. */
+  readonly weights: Set<string>;
 }
 
 /** `name`, then `name#2`, `name#3`... */

@@ -1,4 +1,4 @@
-/** Messages of the checks at the end of elaboration: values outside of a domain, fakes in another range than the data, what is never used. */
+/** Messages of what is no mistake and hardly meant: values outside of a domain, fakes in another range than the data, what is never used, weights shared by the rounds of a loop. */
 import type { Note } from '../../grammar/diagnostics.js';
 import type { Problem } from './messages.js';
 
@@ -73,4 +73,10 @@ export const uncalledNet = (net: string): Problem => ({
   message: `nothing calls net \`${net}\``,
   label: 'never used',
   help: 'call it in the game, or take it out',
+});
+export const sharedWeight = (name: string): Problem => ({
+  code: 'GAN4074',
+  message: `\`${name}\` is one weight in all rounds of this \`for\``,
+  label: 'declared in the first round, the same in the others',
+  help: `for one in each round, declare it in a block that the round calls; for one in all of them, declare it before the \`for\``,
 });

@@ -1,4 +1,4 @@
-/** What is declared and not used: weights that no result depends on are an error; weights without gradient and nets without caller are warnings. */
+/** What is declared and hardly meant so: weights that no result depends on are an error; weights without gradient, nets without caller and weights shared by the rounds of a loop are warnings. */
 import { describe, expect, test } from 'vitest';
 import { type CompileOptions, compileSpec } from '../../compiler/compile.js';
 
@@ -104,5 +104,20 @@ describe('nets that nothing calls', () => {
     const base = text('variant other { game { F minimizes E[abs(F(x))] } }');
     expect(found(base, { variant: 'other' })).toEqual([]);
     expect(found('extends "base.gan"\ngame { F minimizes E[abs(F(x))] }', { resolve: () => ({ name: 'base.gan', text: base }) })).toEqual([]);
+  });
+});
+
+describe('weights in a loop', () => {
+  const looped = (body: string, before = ''): string => alone(`  h = flatten(x)\n${before}  for i in range(3) { ${body} }\n  linear(h, 3)`);
+  test('one that all rounds share is said to be, once', () => {
+    expect(found(looped('weight w: [16] = 1\n h = h * w'))).toEqual(['warning GAN4074 weight w: [16] = 1']);
+  });
+  test.each([
+    ['names of their own', looped('weight w as "w_{i}": [16] = 1\n h = h * w')],
+    ['a block', looped('h = prelu(h)')],
+    ['one before the loop', looped('h = h * w', '  weight w: [16] = 1\n')],
+    ['a net that is called again', alone('  h = flatten(x)\n  weight w: [16] = 1\n  linear(h * w, 3)', 'E[F(x)^2 + F(-x)^2]')],
+  ])('none is shared that is not meant: %s', (_, text) => {
+    expect(found(text)).toEqual([]);
   });
 });

@@ -36,4 +36,10 @@ export const checks: Readonly<Record<string, Explanation>> = {
     wrong: 'net Words(z) { z |> linear(8) }\ngame { G minimizes E[G(z)^2] }',
     right: 'net Words(z) { z |> linear(8) }\nnet G(z) { Words(z) |> linear(4) }\ngame { G minimizes E[G(z)^2] }',
   },
+  GAN4074: {
+    about:
+      'A warning: a weight that is declared in a `for` is the same in every round. Each use of a block has weights of its own, so what each round is to have for itself belongs in a block; what all rounds share is declared before the `for`.',
+    wrong: 'net F(x: [8]) {\n  for i in range(3) {\n    weight scale: [8] = 1\n    x = tanh(x * scale)\n  }\n  x\n}',
+    right: 'block scaled(x) {\n  weight scale: [8] = 1\n  tanh(x * scale)\n}\nnet F(x: [8]) {\n  for i in range(3) { x = scaled(x) }\n  x\n}',
+  },
 };
