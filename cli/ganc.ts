@@ -269,7 +269,7 @@ First steps:
     program
       .command('worker')
       .description('train what `ganc compare --queue` puts into a queue, until it is stopped; on any number of machines')
-      .option('--queue <url>', 'Redis or Valkey: redis://HOST:PORT, with TLS rediss:// (default: $GANC_QUEUE)')
+      .option('--queue [url]', 'Redis or Valkey: redis://HOST:PORT, with TLS rediss:// (default: $GANC_QUEUE)')
       .option('--jobs <n>', 'trainings at a time', whole('--jobs', 1), 1)
       .option('--shared <dir>', 'the folder that `ganc compare --shared` names, as this machine sees it')
       .option('--data <dir>', 'specs may read data from here (repeatable; default: none, only data that are made)', collected)

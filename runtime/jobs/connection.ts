@@ -88,6 +88,12 @@ function reasonOf(shown: string, error: unknown): QueueError {
   if (/WRONGPASS|invalid password|invalid username/i.test(message)) return new QueueError(failed, 'the password or user is wrong', FORM);
   if (/^DENIED|protected mode/i.test(message))
     return new QueueError(failed, 'it takes connections of its own machine only (protected mode)', 'give it a password: see docs/scale.md');
+  if (/SELF_SIGNED|UNABLE_TO_(VERIFY|GET)|self-signed|unable to verify/i.test(`${code} ${message}`))
+    return new QueueError(
+      failed,
+      `its certificate is signed by nobody that this machine knows (${message})`,
+      'name the one to be trusted: NODE_EXTRA_CA_CERTS=certificate.pem',
+    );
   if (/SSL|TLS|certificate|EPROTO/i.test(`${code} ${message}`)) return new QueueError(failed, `TLS: ${message}`, 'redis:// is without TLS, rediss:// with it');
   if (code === 'ECONNRESET' || /Connection is closed|Protocol error/i.test(message))
     return new QueueError(failed, `it is no Redis, or wants TLS: ${message}`, 'redis:// is without TLS, rediss:// with it');

@@ -1,5 +1,6 @@
 /** A Redis of the test's own, on loopback, and workers on this machine. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,28 +26,45 @@ function start(command: string, args: readonly string[], options: { cwd: string;
   return child;
 }
 
+export interface Certificate {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** One for this machine, signed by itself; undefined without openssl, or with a redis-server that was built without TLS. */
+export function newCertificate(folder: string): Certificate | undefined {
+  const { stdout, stderr } = spawnSync('redis-server', ['--tls-port', 'x']);
+  if (!found || `${stdout}${stderr}`.includes('Bad directive')) return undefined;
+  const [certificate, key] = ['certificate.pem', 'key.pem'].map((name) => join(folder, name));
+  const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
+  const made = spawnSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', certificate, '-days', '2', ...names]);
+  return made.status === 0 ? { certificate, key } : undefined;
+}
+
 export class Server {
   private child: ChildProcess | undefined;
 
   private constructor(
     readonly port: number,
     private readonly cwd: string,
+    private readonly tls?: Certificate,
   ) {}
 
-  static async begin(cwd: string): Promise<Server> {
+  /** `tls`: by TLS alone, with this certificate. */
+  static async begin(cwd: string, tls?: Certificate): Promise<Server> {
     const port = await new Promise<number>((resolve) => {
       const probe = createServer().listen(0, '127.0.0.1', () => {
         const { port } = probe.address() as { port: number };
         probe.close(() => resolve(port));
       });
     });
-    const server = new Server(port, cwd);
+    const server = new Server(port, cwd, tls);
     await server.start();
     return server;
   }
 
   get url(): string {
-    return `redis://:${PASSWORD}@127.0.0.1:${this.port}`;
+    return `${this.tls ? 'rediss' : 'redis'}://:${PASSWORD}@127.0.0.1:${this.port}`;
   }
 
   get shown(): string {
@@ -55,7 +73,12 @@ export class Server {
 
   /** Begins, or begins again, with nothing in it. */
   async start(): Promise<void> {
-    const args = ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--requirepass', PASSWORD, '--dir', this.cwd];
+    const { tls } = this;
+    const ways = tls
+      ? ['--port', '0', '--tls-port', String(this.port), '--tls-cert-file', tls.certificate, '--tls-key-file', tls.key]
+      : ['--port', String(this.port)];
+    if (tls) ways.push('--tls-ca-cert-file', tls.certificate, '--tls-auth-clients', 'no');
+    const args = [...ways, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--requirepass', PASSWORD, '--dir', this.cwd];
     this.child = start('redis-server', args, { cwd: this.cwd });
     const client = this.client();
     client.on('error', () => undefined);
@@ -71,7 +94,7 @@ export class Server {
   }
 
   client(): Redis {
-    return new Redis(this.url, { maxRetriesPerRequest: null, retryStrategy: () => 50 });
+    return new Redis(this.url, { ...(this.tls && { tls: { ca: readFileSync(this.tls.certificate) } }), maxRetriesPerRequest: null, retryStrategy: () => 50 });
   }
 }
 

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Queue } from 'bullmq';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { CompareResults } from '../../runtime/compare/results.js';
-import { noRedis, PASSWORD, Server, snapshotAt, WorkerProcess } from './queue-support.js';
+import { newCertificate, noRedis, PASSWORD, Server, snapshotAt, WorkerProcess } from './queue-support.js';
 import { ganc, temporaryFolder } from './support.js';
 
 const cwd = temporaryFolder();
@@ -232,6 +232,31 @@ describe.skipIf(noRedis)(`with Redis${noRedis === false ? '' : ` (skipped: ${noR
     await worker.closed;
     await queue.close();
   });
+
+  const certificate = newCertificate(cwd);
+  test.skipIf(certificate === undefined)(
+    `by TLS, once its certificate is trusted${certificate === undefined ? ' (skipped: no openssl, or redis-server without TLS)' : ''}`,
+    async () => {
+      const secret = await Server.begin(cwd, certificate);
+      const GANC_QUEUE = secret.url;
+      const small = ['compare', 'small.gan', '--seeds', '1', '--budget', '20 steps', '--out', 'by-tls', '--queue'];
+      for (const command of [small, ['worker', '--queue']]) {
+        const refused = await ganc(command, { cwd, env: { ...env, GANC_QUEUE } });
+        expect(refused.code, refused.stderr).toBe(3);
+        expect(refused.stderr).toContain('signed by nobody that this machine knows');
+        expect(refused.stderr).toContain('NODE_EXTRA_CA_CERTS=');
+      }
+      const trusting = { ...env, GANC_QUEUE, NODE_EXTRA_CA_CERTS: certificate!.certificate };
+      const worker = await WorkerProcess.begin(cwd, trusting, '--queue');
+      const made = await ganc(small, { cwd, env: trusting });
+      expect(made.code, made.stderr).toBe(0);
+      expect(resultsOf('by-tls').runs.map(({ status, step }) => [status, step])).toEqual([['finished', 20]]);
+      worker.kill('SIGKILL');
+      await worker.closed;
+      await secret.kill();
+    },
+    LONG,
+  );
 
   test.each([
     ['redis://127.0.0.1:1', 3, ['cannot use the queue at redis://127.0.0.1:1', 'nothing listens there', 'start one there']],
