@@ -1,4 +1,5 @@
 /** Samples of every sample line while a run trains, each time of the same draws, so that progress can be seen. */
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ModeStatistics } from '../data/gaussians.js';
 import type { TensorData } from '../execute/tensor.js';
@@ -23,6 +24,10 @@ export interface Drawn {
   readonly figures?: ModeStatistics;
 }
 
+function sampleName(sample: string, step: number): string {
+  return `${sample}-${String(step).padStart(8, '0')}`;
+}
+
 export class Pictures {
   /** Of a training that goes on from given weights: its samples before it began, by sample line. */
   private readonly before = new Map<string, ReadonlyMap<string, TensorData>>();
@@ -36,6 +41,12 @@ export class Pictures {
     private readonly guarding: Guarding,
   ) {}
 
+  /** Whether the samples of a step are there. */
+  async has(step: number): Promise<boolean> {
+    const names = await readdir(this.paths.samples).catch(() => []);
+    return this.prepared.program.samples.every(({ name }) => names.some((file) => file.startsWith(sampleName(name, step))));
+  }
+
   /** Writes what the nets make after `step` steps, and beside it what they made before, where the training ends and began with weights. */
   async draw(step: number): Promise<Drawn> {
     const { program, data, seed } = this.prepared;
@@ -45,7 +56,7 @@ export class Pictures {
       const points = plan.outputs.every((output) => output.shape.length === 1 && output.shape[0] === 2);
       const count = points ? POINTS : plan.outputs.every(isTable) ? TABLES : plan.outputs.some(isClip) ? CLIPS : PICTURES;
       const tensors = await collectSamples(this.opened.executor, program, plan, count, data, this.feeder, { noises: { seed } });
-      const path = join(this.paths.samples, `${plan.name}-${String(step).padStart(8, '0')}`);
+      const path = join(this.paths.samples, sampleName(plan.name, step));
       const about = aboutSamples(program, plan, { data, manifest: data?.manifest });
       const written = await writeSamples(path, plan, tensors, about);
       await writeShown(this.paths.shown, plan, step, tensors, about);

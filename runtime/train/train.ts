@@ -24,7 +24,7 @@ import type { Alarm, GuardReport } from './guards.js';
 import { sharedJudgeWeights } from './judge.js';
 import { lockFolder } from './lock.js';
 import { measure } from './measure.js';
-import { cutMetrics, MetricsLog, type StepMetrics } from './metrics.js';
+import { cutMetrics, MetricsLog, readFigures, type StepMetrics } from './metrics.js';
 import type { TrainOptions, TrainResult } from './options.js';
 import { writePage, writePlot } from './page.js';
 import { type Drawn, Pictures } from './pictures.js';
@@ -200,6 +200,7 @@ class Session {
       this.options.started?.({ folder: this.folder, device: this.opened.device, data: data?.describe, init, from: start?.path, step: first, steps });
       await this.begin();
       await this.guarding.begin(this.paths.metrics);
+      if (this.checkpoint !== undefined) await this.catchUp(this.checkpoint);
       // What it was like before, to be seen beside what comes; and a state to go on from.
       if (this.checkpoint === undefined && start !== undefined) {
         await this.save(first);
@@ -233,6 +234,21 @@ class Session {
       await this.page();
       throw error;
     }
+  }
+
+  /** What a process that was killed just after it wrote this checkpoint did not come to. */
+  private async catchUp(checkpoint: Checkpoint): Promise<void> {
+    const { step, values } = checkpoint;
+    const measured = (await readFigures(this.paths.metrics)).some((line) => line.step === step);
+    if (!measured) await this.measure(checkpoint, values);
+    const { sampleEvery } = this.options;
+    const every = sampleEvery ?? this.every;
+    const due = step > 0 && every > 0 && step % every === 0;
+    if (due && !(await this.pictures.has(step))) await this.draw(step);
+  }
+
+  private get every(): number {
+    return Math.max(1, this.options.checkpointEvery ?? CHECKPOINT_EVERY);
   }
 
   private get seconds(): number {
@@ -336,7 +352,7 @@ class Session {
   private async loop(first: number): Promise<number> {
     const { steps, seconds, trace, program } = this.prepared;
     const { signal, checkpointEvery } = this.options;
-    const every = Math.max(1, checkpointEvery ?? CHECKPOINT_EVERY);
+    const { every } = this;
     // Where time is what ends it, it also says when checkpoints are due.
     const stretch = seconds === undefined || checkpointEvery !== undefined ? undefined : seconds / CHECKPOINTS_IN_TIME;
     let stretches = stretch === undefined ? 0 : Math.floor(this.savedSeconds / stretch);

@@ -1,5 +1,5 @@
 /** A judge and metrics from the command line: trained once, kept, measured; the best checkpoint stays. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { ringSpec } from './ring.js';
@@ -102,6 +102,25 @@ test('metrics at each checkpoint, of a run that goes on, too; and those of anoth
   expect((await ganc(['eval', 'plain', '--set', 'a=1'], { cwd, env })).stderr).toMatch(/measured with its own settings/);
   writeFileSync(join(cwd, 'bare2.gan'), own);
   expect((await ganc(['train', 'bare2.gan', '--metrics', '--out', 'bare2'], { cwd, env })).stderr).toMatch(/has nothing to measure/);
+
+  // Killed just after a checkpoint, before it was measured and drawn: that is made up for by who goes on.
+  const path = join(cwd, 'plain/metrics.jsonl');
+  const lines30 = readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => /^\{"step":30,"(metrics|figures)"/.test(line));
+  expect(lines30).toHaveLength(2);
+  const kept = readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => !lines30.includes(line));
+  writeFileSync(path, kept.join('\n'));
+  const samples = readdirSync(join(cwd, 'plain/samples')).filter((name) => name.includes('-00000030.'));
+  expect(samples.length).toBeGreaterThan(0);
+  for (const name of samples) rmSync(join(cwd, 'plain/samples', name));
+  const made = await ganc(['train', '--resume', 'plain', '--steps', '40', '--checkpoint-every', '10', '--json'], { cwd, env });
+  expect(made.code, made.stderr).toBe(0);
+  const again = readFileSync(path, 'utf8').split('\n');
+  for (const line of lines30) expect(again).toContain(line);
+  expect(readdirSync(join(cwd, 'plain/samples'))).toEqual(expect.arrayContaining(samples));
 });
 
 test('sets of features are compared over all examples, a row once', async () => {
