@@ -24,6 +24,8 @@ export function separated(docs: readonly Doc[], between: Doc): Doc[] {
 }
 
 const step = 2;
+/** Columns by which lines may differ whose comments stand below each other. */
+const APART = 40;
 
 interface Task {
   readonly indent: number;
@@ -47,11 +49,11 @@ function breaks(doc: Doc, known: Map<Doc, boolean>): boolean {
 export function render(doc: Doc, width: number): string {
   const known = new Map<Doc, boolean>();
   const tasks: Task[] = [{ indent: 0, flat: false, doc }];
-  const lines: string[] = [];
+  const lines: Line[] = [];
   let text = '';
   let tail = '';
   const endLine = (): void => {
-    lines.push((tail === '' ? text : `${text.trimEnd()}${text.trim() === '' ? '' : '  '}${tail}`).trimEnd());
+    lines.push({ text: text.trim() === '' && tail !== '' ? text : text.trimEnd(), tail });
     text = '';
     tail = '';
   };
@@ -72,7 +74,31 @@ export function render(doc: Doc, width: number): string {
     }
   }
   endLine();
-  return lines.join('\n');
+  return aligned(lines).join('\n');
+}
+
+interface Line {
+  readonly text: string;
+  /** A comment at its end. */
+  readonly tail: string;
+}
+
+/** Comments at the ends of lines that follow each other stand below each other, unless the lines differ much in length. */
+function aligned(lines: readonly Line[]): string[] {
+  const beside = ({ text, tail }: Line): boolean => tail !== '' && text.trim() !== '';
+  const rows: string[] = [];
+  for (let first = 0, end = 0; first < lines.length; first = end) {
+    const lengths: number[] = [];
+    for (end = first; end < lines.length && beside(lines[end]); end++) {
+      const { length } = lines[end].text;
+      if (Math.max(...lengths, length) - Math.min(...lengths, length) > APART) break;
+      lengths.push(length);
+    }
+    const column = Math.max(0, ...lengths) + 2;
+    if (end === first) end++;
+    for (const { text, tail } of lines.slice(first, end)) rows.push(`${lengths.length === 0 ? text : text.padEnd(column)}${tail}`.trimEnd());
+  }
+  return rows;
 }
 
 /** Whether a task, and what follows it up to the next possible new line, fits in the room left. */

@@ -119,7 +119,10 @@ export class ExpressionPrinter {
       first = first.left;
     }
     const start = this.expr(first, side === 'none' ? strength + 1 : strength);
-    return group([start, indent(row.map(({ op, right }): Doc => [this.margin.inside(right.span.start), line, op, ' ', this.expr(right, strength + 1)]))]);
+    return filled(
+      start,
+      row.map(({ op, right }): Doc => [this.margin.inside(right.span.start), line, op, ' ', this.expr(right, strength + 1)]),
+    );
   }
 
   private pipe(e: PipeExpr): Doc {
@@ -135,7 +138,7 @@ export class ExpressionPrinter {
       this.margin.inside(right.span.start),
       [line, '|> ', this.expr(right, power.postfix), alias === undefined ? '' : ` as ${alias.text}`],
     ];
-    return group([start, indent(row.map(stage))]);
+    return filled(start, row.map(stage));
   }
 
   /** `(a, name: b | c)`. */
@@ -188,6 +191,11 @@ interface Element {
 
 function parenthesised(doc: Doc): Doc {
   return group(['(', indent([softline, doc]), softline, ')']);
+}
+
+/** As many parts on a line as there is room for. */
+export function filled(start: Doc, parts: readonly Doc[]): Doc {
+  return [start, indent(parts.map(group))];
 }
 
 export function powerOf(e: Expr): number {

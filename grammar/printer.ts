@@ -21,7 +21,7 @@ import { Diagnostics } from './diagnostics.js';
 import { type Doc, either, group, hardline, indent, line, render } from './doc.js';
 import { Margin, written } from './margin.js';
 import { parse } from './parser.js';
-import { ExpressionPrinter, stringText } from './print-expressions.js';
+import { ExpressionPrinter, filled, stringText } from './print-expressions.js';
 import type { Source, Span } from './source.js';
 import { tokenize } from './tokens.js';
 
@@ -194,7 +194,13 @@ class Printer {
       case 'judge':
         return ['judge ', item.name.text, this.params(item.params, item.body.span.start), this.result(item.result), ' ', this.body(item.body)];
       case 'set':
-        return ['set ', item.calls.map((call, i): Doc => [i === 0 ? '' : ', ', e.expr(call)])];
+        return [
+          'set ',
+          filled(
+            e.expr(item.calls[0]),
+            item.calls.slice(1).map((call): Doc => [',', line, e.expr(call)]),
+          ),
+        ];
       case 'game':
         return [
           'game ',

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Spec } from '../../grammar/ast.js';
@@ -82,6 +84,32 @@ describe('formatting', () => {
     const text = 'net D(x) {\n  a = x\n\n  a\n}\n\ntrain {\n  batch 3   steps 4\n}\n';
     expect(formatted(text)).toBe(text);
     expect(formatted('net   D(x){x|>relu}\ntrain {batch 3 steps 4\n}')).toBe('net D(x) { x |> relu }\n\ntrain {\n  batch 3   steps 4\n}\n');
+  });
+
+  test('a chain that is too long goes on in the next line, as much on each as fits; so do the calls of a set', () => {
+    const layer = 'conv(64, kernel: 3, padding: 1)';
+    const row = (count: number, what = `|> ${layer}`): string => Array(count).fill(what).join(' ');
+    expect(formatted(`net D(x) { x ${row(6)} }`)).toBe(`net D(x) {\n  x ${row(3)}\n    ${row(3)}\n}\n`);
+    expect(formatted(`net D(x) { x ${row(8, '+ something_with_a_name')} }`)).toBe(
+      `net D(x) {\n  x ${row(4, '+ something_with_a_name')}\n    ${row(4, '+ something_with_a_name')}\n}\n`,
+    );
+    const call = 'conv(weight: spectral_norm, init: glorot_uniform(), bias: 0)';
+    expect(formatted(`set ${call}, ${call}`)).toBe(`set ${call},\n  ${call}\n`);
+  });
+
+  test('comments at the ends of lines that follow each other stand below each other', () => {
+    const text = 'hyper a = 1    // one\nhyper bcd = 2  // two\n// alone\nhyper e = 3  // three\nhyper f = 4\nhyper g = 10  // ten\n';
+    expect(formatted(text.replaceAll(/ +\/\/ (?!alone)/g, ' // '))).toBe(text);
+    const far = `hyper a = 1  // one\nhyper ${'b'.repeat(50)} = 2  // two\n`;
+    expect(formatted(far)).toBe(far);
+  });
+
+  test('every spec is laid out so', () => {
+    const folder = fileURLToPath(new URL('../../specs/', import.meta.url));
+    for (const name of readdirSync(folder).filter((file) => file.endsWith('.gan'))) {
+      const text = readFileSync(folder + name, 'utf8');
+      expect(text, name).toBe(formatted(text));
+    }
   });
 
   test('refuses a text with mistakes', () => {
