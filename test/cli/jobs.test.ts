@@ -4,33 +4,18 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { beforeAll, expect, test } from 'vitest';
 import type { CompareResults } from '../../runtime/compare/results.js';
+import { ringSpec } from './ring.js';
 import { ganc, temporaryFolder } from './support.js';
 
 const cwd = temporaryFolder();
 const env = { XDG_CACHE_HOME: join(cwd, 'cache') };
 
 beforeAll(() => {
-  writeFileSync(
-    join(cwd, 'small.gan'),
-    `hyper width = 16
-data points = ring(modes: 4, std: 0.05, count: 4000) { x: vector[2] }
-noise z: normal[4]
-net G(z) { z |> linear(width) |> relu |> linear(2) }
-net D(x) { x |> linear(width) |> leaky_relu(0.2) |> linear(1) }
-game {
-  fake = G(z)
-  D minimizes logistic(D(x), D(fake))
-  G minimizes logistic_generator(D(fake))
-}
-train { batch 32 steps 40
-  D with adam(lr: 1e-3)
-  G with adam(lr: 1e-3), average 0.9 }
-sample point = G(z)
-judge J(x) -> {mode} { x |> linear(16) |> relu |> linear(4) }
+  const more = `judge J(x) -> {mode} { x |> linear(16) |> relu |> linear(4) }
 metric largest = largest_share(J(G(z)))
 variant fast { train { G with adam(lr: 1e-2), average 0.9 } }
-`,
-  );
+`;
+  writeFileSync(join(cwd, 'small.gan'), ringSpec({ ring: 'modes: 4, std: 0.05, count: 4000', batch: 32, average: 0.9, more }));
 });
 
 const resultsOf = (folder: string) => JSON.parse(readFileSync(join(cwd, folder, 'results.json'), 'utf8')) as CompareResults;

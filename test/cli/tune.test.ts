@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { ringSpec } from './ring.js';
 import { ganc, temporaryFolder } from './support.js';
 
 const cwd = temporaryFolder();
@@ -10,25 +11,8 @@ const cache = join(cwd, 'cache');
 // Mesa keeps what it compiled in the same place unless told: it need not compile all of it again.
 const mesa = process.env.MESA_SHADER_CACHE_DIR ?? process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
 const env = { XDG_CACHE_HOME: cache, MESA_SHADER_CACHE_DIR: mesa, GANC_TUNE: '' };
-writeFileSync(
-  join(cwd, 'small.gan'),
-  `data points = ring() { x: vector[2] }
-noise z: normal[4]
-net G(z) { z |> linear(48) |> relu |> linear(2) }
-net D(x) { x |> linear(40) |> leaky_relu(0.2) |> linear(1) }
-game {
-  fake = G(z)
-  D minimizes hinge(D(x), D(fake))
-  G minimizes generator_score(D(fake))
-}
-train {
-  batch 16   steps 6
-  D with adam(lr: 1e-3)
-  G with adam(lr: 1e-3)
-}
-sample point = G(z)
-`,
-);
+// Widths of 48 and 40, which no other test trains.
+writeFileSync(join(cwd, 'small.gan'), ringSpec({ width: '48', hinge: true, steps: 6 }).replace('x |> linear(width)', 'x |> linear(40)'));
 
 const files = (): string[] => readdirSync(join(cache, 'ganc', 'tuning'));
 const path = (): string => join(cache, 'ganc', 'tuning', files()[0]);

@@ -7,6 +7,7 @@ import { lower } from '../../compiler/plan/lower.js';
 import type { Job, Outcome } from '../../runtime/compare/job.js';
 import { doInProcess, type JobLimits } from '../../runtime/jobs/process.js';
 import { writeSafetensors } from '../../runtime/train/safetensors.js';
+import { ringSpec } from '../cli/ring.js';
 import { ganc, root, temporaryFolder } from '../cli/support.js';
 
 const cwd = temporaryFolder();
@@ -14,22 +15,7 @@ const main = join(root, 'dist/cli/main.js');
 /** It builds where sources are newer. */
 beforeAll(() => ganc(['--version']));
 
-const spec = (data: string): string => `
-data points = ${data} { x: vector[2] }
-noise z: normal[4]
-net G(z) { z |> linear(8) |> relu |> linear(2) }
-net D(x) { x |> linear(8) |> leaky_relu(0.2) |> linear(1) }
-game {
-  fake = G(z)
-  D minimizes logistic(D(x), D(fake))
-  G minimizes logistic_generator(D(fake))
-}
-train { batch 8 steps 4
-  D with adam(lr: 1e-3)
-  G with adam(lr: 1e-3) }
-sample point = G(z)
-`;
-const RING = spec('ring(modes: 4, std: 0.05, count: 100)');
+const RING = ringSpec({ ring: 'modes: 4, std: 0.05, count: 100', width: '8', batch: 8, steps: 4 });
 
 function hashOf(text: string): string {
   const { module } = compileSpec({ name: 'small.gan', text }, { noisesGiven: true });
@@ -68,7 +54,7 @@ test('data are read only where a worker allows it, also behind a link', async ()
     await writeSafetensors(join(cwd, name, 'x.safetensors'), new Map([['x', { dtype: 'f32', shape: [20, 2], data: new Float32Array(40) }]]));
   }
   symlinkSync(join(cwd, 'closed'), join(cwd, 'open/link'));
-  const from = (path: string): string => spec(`tensors(path: "${path}")`);
+  const from = (path: string): string => RING.replace(/ring\(.*?\)/, `tensors(path: "${path}")`);
   const limits = { folders: [join(cwd, 'open')] };
   expect((await done(from('open/none.safetensors'), limits)).message).toContain('this worker has no such file or folder: mount the folder at the same place');
   for (const path of ['closed/x.safetensors', 'open/../closed/x.safetensors', join(cwd, 'closed/x.safetensors'), 'open/link/x.safetensors'])
