@@ -54,7 +54,7 @@ const sounding = (content: Uint8Array | undefined, sound = 'a.wav') => ({
   },
 });
 
-const only = (name: string, content: () => Promise<Uint8Array | string> | Uint8Array | string) => ({
+const holding = (name: string, content: () => Promise<Uint8Array | string> | Uint8Array | string) => ({
   make: async (at: string) => folder.put(`${at}/${name}`, await content()),
 });
 
@@ -92,18 +92,18 @@ const cases: Record<string, Damage> = {
   'a folder that is not there': { make: async () => 0, ask: clips(), says: ['AT as a folder of clips', 'there is no such folder'] },
   'a file where the folder should be': { make: (at) => folder.put(at, 'text'), ask: clips(), says: ['AT as a folder of clips', 'it is a file, not a folder'] },
   'an empty folder': { make: (at) => mkdir(folder.path(at), { recursive: true }), ask: clips(), says: ['no clips in AT', 'it is empty'] },
-  'a folder without clips': { ...only('movie.txt', () => 'text'), ask: clips(), says: ['no clips in AT', '.gif, .webp, .mp4'] },
-  'frames that lie in the root': { ...only('1.png', () => grey(3)), ask: clips(), says: ['no clips in AT', '1.png lies in no folder of its own'] },
+  'a folder without clips': { ...holding('movie.txt', () => 'text'), ask: clips(), says: ['no clips in AT', '.gif, .webp, .mp4'] },
+  'frames that lie in the root': { ...holding('1.png', () => grey(3)), ask: clips(), says: ['no clips in AT', '1.png lies in no folder of its own'] },
 
-  'a GIF that is cut short': { ...only('a.gif', async () => (await gif()).subarray(0, -30)), ask: clips(), says: ['AT/a.gif: it is cut short'] },
-  'a GIF that is cut between two frames': { ...only('a.gif', async () => (await gif()).subarray(0, -1)), ask: clips(), says: ['AT/a.gif: it is cut short'] },
+  'a GIF that is cut short': { ...holding('a.gif', async () => (await gif()).subarray(0, -30)), ask: clips(), says: ['AT/a.gif: it is cut short'] },
+  'a GIF that is cut between two frames': { ...holding('a.gif', async () => (await gif()).subarray(0, -1)), ask: clips(), says: ['AT/a.gif: it is cut short'] },
   'a GIF with damage in the middle': {
-    ...only('a.gif', async () => Buffer.from(await gif()).fill(0x55, 40, 70)),
+    ...holding('a.gif', async () => Buffer.from(await gif()).fill(0x55, 40, 70)),
     ask: clips(),
     says: [/AT\/a\.gif: it is (damaged|cut short)/],
   },
   'a GIF of 65535 x 65535': {
-    ...only('a.gif', async () => {
+    ...holding('a.gif', async () => {
       const file = Buffer.from(await gif());
       file.writeUInt32LE(0xffffffff, 6);
       return file;
@@ -112,19 +112,19 @@ const cases: Record<string, Damage> = {
     says: ['AT/a.gif: it has frames of 65535 x 65535 pixels, more than'],
   },
   'a GIF without a frame': {
-    ...only('a.gif', () => Buffer.from('GIF89a\x08\x00\x08\x00\x00\x00\x00;', 'latin1')),
+    ...holding('a.gif', () => Buffer.from('GIF89a\x08\x00\x08\x00\x00\x00\x00;', 'latin1')),
     ask: clips(),
     says: ['AT/a.gif: it has no frame'],
   },
-  'an empty GIF': { ...only('a.gif', () => ''), ask: clips(), says: ['AT/a.gif: it is empty'] },
-  'text named .gif': { ...only('a.gif', () => 'hello world, hello'), ask: clips(), says: ['AT/a.gif: it is no GIF or WebP animation'] },
+  'an empty GIF': { ...holding('a.gif', () => ''), ask: clips(), says: ['AT/a.gif: it is empty'] },
+  'text named .gif': { ...holding('a.gif', () => 'hello world, hello'), ask: clips(), says: ['AT/a.gif: it is no GIF or WebP animation'] },
   'a WebP that is cut short': {
-    ...only('a.webp', async () => (await moving([10, 40, 80, 120], { kind: 'webp' })).subarray(0, -20)),
+    ...holding('a.webp', async () => (await moving([10, 40, 80, 120], { kind: 'webp' })).subarray(0, -20)),
     ask: clips(),
     says: ['AT/a.webp: it is damaged or cut short'],
   },
   'a WebP of 16384 x 16384': {
-    ...only('a.webp', async () => {
+    ...holding('a.webp', async () => {
       const file = Buffer.from(await moving([10, 40, 80, 120], { kind: 'webp' }));
       file.fill(0xff, 24, 27).fill(0xff, 27, 30);
       file[26] = file[29] = 0;
@@ -136,17 +136,17 @@ const cases: Record<string, Damage> = {
     says: ['AT/a.webp: it', /pixels, more than|damaged or cut short/],
   },
   'a video shorter than asked': {
-    ...only('a.gif', () => moving([10, 40])),
+    ...holding('a.gif', () => moving([10, 40])),
     ask: clips(),
     says: ['AT/a.gif: it has 2 frames where 4 are wanted', 'short: "hold"'],
   },
   'a frame of 100,000 x 100,000': {
-    ...only('a/1.png', () => claiming(100_000, 100_000)),
+    ...holding('a/1.png', () => claiming(100_000, 100_000)),
     ask: clips(video('x', 1, 1, 4, 4)),
     says: ['AT/a: 1.png: it has 100000 x 100000 pixels, more than'],
   },
   'a frame that is cut short': {
-    ...only('a/1.png', async () => (await grey(7)).subarray(0, 60)),
+    ...holding('a/1.png', async () => (await grey(7)).subarray(0, 60)),
     ask: clips(),
     says: ['AT/a: 1.png: it is damaged or cut short'],
   },
@@ -165,7 +165,7 @@ const cases: Record<string, Damage> = {
     ask: clips(),
     says: ['AT/a as a clip', 'after 2.png comes 4.png: a frame is missing'],
   },
-  'a frame without number': { ...only('a/first.png', () => grey(1)), ask: clips(), says: ['AT/a as a clip', 'first.png has no number'] },
+  'a frame without number': { ...holding('a/first.png', () => grey(1)), ask: clips(), says: ['AT/a as a clip', 'first.png has no number'] },
   'two frames of one number': {
     make: async (at) => {
       for (const name of ['1', '01']) await folder.put(`${at}/a/${name}.png`, await grey(1));
@@ -192,13 +192,13 @@ const cases: Record<string, Damage> = {
     says: ['AT/more as a clip', 'it is a link'],
   },
   'clips of 5 TiB': {
-    ...only('a.gif', gif),
+    ...holding('a.gif', gif),
     ask: clips(video('x', 3, 4, 100_000, 100_000)),
     says: ["field 'x' asks for video[3, 4, 100000, 100000]", 'GiB are possible'],
   },
-  'clips of two channels': { ...only('a.gif', gif), ask: clips(video('x', 2, 4, 4, 4)), says: ["field 'x'", 'not 2', 'video[3, 4, 4, 4]'] },
+  'clips of two channels': { ...holding('a.gif', gif), ask: clips(video('x', 2, 4, 4, 4)), says: ["field 'x'", 'not 2', 'video[3, 4, 4, 4]'] },
 
-  'no captions': { ...only('a.gif', gif), ask: said, says: ["field 't'", 'AT has no captions.jsonl or captions.csv'] },
+  'no captions': { ...holding('a.gif', gif), ask: said, says: ["field 't'", 'AT has no captions.jsonl or captions.csv'] },
   'captions of no clip': {
     ...captioned('{"file": "a.gif", "caption": "a b"}\n{"file": "b.gif", "caption": "a b"}\n{"id": "c", "caption": "a b"}'),
     ask: said,
@@ -389,12 +389,12 @@ const cases: Record<string, Damage> = {
   },
 
   'a picture of 100,000 x 100,000': {
-    ...only('a.png', () => claiming(100_000, 100_000)),
+    ...holding('a.png', () => claiming(100_000, 100_000)),
     ask: pictures,
     says: ['AT/a.png: it has 100000 x 100000 pixels, more than'],
   },
   'a picture that is cut short': {
-    ...only('a.jpg', async () =>
+    ...holding('a.jpg', async () =>
       (
         await sharp(await grey(9, { width: 64, height: 64 }))
           .jpeg()
@@ -404,7 +404,7 @@ const cases: Record<string, Damage> = {
     ask: pictures,
     says: ['AT/a.jpg: it is damaged or cut short'],
   },
-  'text named .png': { ...only('a.png', () => 'hello'), ask: pictures, says: ['AT/a.png: it is no PNG, JPEG, GIF or WebP picture'] },
+  'text named .png': { ...holding('a.png', () => 'hello'), ask: pictures, says: ['AT/a.png: it is no PNG, JPEG, GIF or WebP picture'] },
   'a file where the folder of pictures should be': {
     make: (at) => folder.put(at, ''),
     ask: pictures,
@@ -420,12 +420,12 @@ const cases: Record<string, Damage> = {
     says: ['AT/pictures and AT/labels do not belong together', 'one has 3 pictures, the other 4 labels'],
   },
   'an IDX file with too few bytes': {
-    ...only('pictures', () => idx([3, 2, 2], 11)),
+    ...holding('pictures', () => idx([3, 2, 2], 11)),
     ask: digits,
     says: ['AT/pictures as an IDX file', 'holds 11 bytes where', 'says 12: it is cut short'],
   },
   'an IDX file of 100,000 x 100,000': {
-    ...only('pictures', () => idx([9, 100_000, 100_000], 4)),
+    ...holding('pictures', () => idx([9, 100_000, 100_000], 4)),
     ask: digits,
     says: ['AT/pictures as an IDX file', 'more than the'],
   },
@@ -457,7 +457,7 @@ const cases: Record<string, Damage> = {
     says: ["field 'v'", 'AT/t.safetensors is [4], not [rows, 2]'],
   },
   'a tensor file that is cut short': {
-    ...only('t.safetensors', () => {
+    ...holding('t.safetensors', () => {
       const head = Buffer.from(JSON.stringify({ v: { dtype: 'F32', shape: [2, 2], data_offsets: [0, 16] } }));
       const size = Buffer.alloc(8);
       size.writeUInt32LE(head.byteLength);
@@ -466,7 +466,7 @@ const cases: Record<string, Damage> = {
     ask: stored,
     says: ['AT/t.safetensors'],
   },
-  'a tensor file whose header claims all memory': { ...only('t.safetensors', () => Buffer.alloc(64, 0x7f)), ask: stored, says: ['AT/t.safetensors'] },
+  'a tensor file whose header claims all memory': { ...holding('t.safetensors', () => Buffer.alloc(64, 0x7f)), ask: stored, says: ['AT/t.safetensors'] },
   'a tensor file that is not there': { make: async () => 0, ask: stored, says: ['AT/t.safetensors'] },
 };
 
