@@ -135,7 +135,7 @@ const inNet: Readonly<Record<string, string>> = {
   lstm: 'lstm(x[0], 3, layers: 2, bidirectional: true, mask: x[1, 0] > 0, result: "last", dropout: 0.5, weight: spectral_norm)',
   gru: 'lstm(x[0], 3) + gru(x[0], 3, initial: {h: v[none, 0:3]}) + gru(x[0], 3, reset_after: false, bias: false)',
   rnn: 'rnn(x[0], 3, activation: relu, result: "state").h',
-  lstm_cell: 'lstm_cell(x[0, 0], v, v).c',
+  lstm_cell: 'lstm_cell(x[0, 0], v, v, forget: 1).c',
   gru_cell: 'gru_cell(x[0, 0], v)',
   rnn_cell: 'rnn_cell(x[0, 0], v)',
   lstm_step: 'lstm_step(x[0], [x[1, :, 0:2], none], {r: x[2, :, 0:2]}, peepholes: v)[0]',
@@ -193,7 +193,7 @@ const inNet: Readonly<Record<string, string>> = {
   temporal_penalty: 'x * temporal_penalty(x)',
   random_frames: 'random_frames(x, 3)',
   conv_gru: 'conv_gru(reshape(x, 4, 1, 8, 8), 2, activation: relu) + conv_gru(reshape(x, 4, 1, 8, 8), 2, initial: x[0:2], weight: spectral_norm)',
-  conv_lstm: 'conv_lstm(reshape(x, 4, 1, 8, 8), 2)',
+  conv_lstm: 'conv_lstm(reshape(x, 4, 1, 8, 8), 2, forget: 1)',
   place_sprite: 'place_sprite(x, 12, v[0], v[1:2], stride: exp(v[2]))',
   frame_kernel: 'frame_kernel(reshape(x, 4, 1, 8, 8), 2, 4, 3, spectral_norm, scaled_uniform()).kernel',
   frame_conv: 'frame_conv(frame_kernel(reshape(x, 4, 1, 8, 8), 2, 4, 3, none, scaled_uniform()), x[0:1], x[1:3])',
@@ -274,6 +274,7 @@ const initialisers = [
   'lecun_normal',
   'truncated_normal',
   'orthogonal',
+  'gates_bias',
 ];
 
 test('no block is left out here', () => {
