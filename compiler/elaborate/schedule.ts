@@ -6,8 +6,8 @@ import { asFloat } from './arithmetic.js';
 import type { Elaborator } from './elaborator.js';
 import { evaluate } from './evaluate.js';
 import * as messages from './messages.js';
-import { sizeOf } from './sizes.js';
-import { describe } from './values.js';
+import { integerOf } from './sizes.js';
+import { describe, type Value } from './values.js';
 
 export interface UpdateLine {
   readonly player: string;
@@ -44,7 +44,7 @@ const options = ['times', 'average'];
 
 /** Reads the train block; reports what is missing or unknown. `batch` given here wins over the spec's. */
 export function readSchedule(e: Elaborator, item: TrainItem, batch?: number): Schedule | undefined {
-  const values = new Map<string, number>();
+  const values = new Map<string, number | undefined>();
   let start: string | undefined;
   const updates: UpdateLine[] = [];
   const phases: Phase[] = [];
@@ -57,8 +57,7 @@ export function readSchedule(e: Elaborator, item: TrainItem, batch?: number): Sc
         if (value.kind === 'string') start = value.text;
         else if (value.kind !== 'poison') e.fail(line.value.span, messages.startFile(describe(value)));
       } else {
-        const n = sizeOf(e, value, line.value.span);
-        if (n !== undefined) values.set(line.name.text, n);
+        values.set(line.name.text, countOf(e, value, line.value.span, `\`${line.name.text}\``));
       }
     } else if (line.kind === 'phase') {
       const first = phases.find((p) => p.name === line.name.text);
@@ -69,8 +68,8 @@ export function readSchedule(e: Elaborator, item: TrainItem, batch?: number): Sc
   }
   const size = batch ?? values.get('batch');
   const steps = values.get('steps');
-  if (size === undefined) e.fail(item.span, messages.settingMissing('batch', 'batch 64'));
-  if (steps === undefined) e.fail(item.span, messages.settingMissing('steps', 'steps 20000'));
+  if (batch === undefined && !values.has('batch')) e.fail(item.span, messages.settingMissing('batch', 'batch 64'));
+  if (!values.has('steps')) e.fail(item.span, messages.settingMissing('steps', 'steps 20000'));
   if (size === undefined || steps === undefined) return undefined;
   const inPhases = phases.reduce((n, p) => n + p.steps, 0);
   if (phases.length > 0 && inPhases > steps) e.fail(phases[phases.length - 1].span, messages.phasesTooLong(inPhases, steps));
@@ -85,14 +84,23 @@ export function readSchedule(e: Elaborator, item: TrainItem, batch?: number): Sc
   };
 }
 
+/** A whole number of at least `least`; `what` says what is counted. */
+function countOf(e: Elaborator, value: Value, span: Span, what: string, least = 1): number | undefined {
+  const count = integerOf(e, value, span);
+  if (count === undefined || count >= least) return count;
+  e.fail(span, messages.countTooSmall(what, count, least));
+  return undefined;
+}
+
+/** A phase; undefined also where it has no steps, as a hyper may say. */
 function readPhase(e: Elaborator, line: Extract<TrainLine, { kind: 'phase' }>): Phase | undefined {
-  const steps = sizeOf(e, evaluate(e, line.steps, e.scope), line.steps.span);
+  const steps = countOf(e, evaluate(e, line.steps, e.scope), line.steps.span, "a phase's `steps`", 0);
   const updates: UpdateLine[] = [];
   for (const inner of line.lines) {
     if (inner.kind === 'update') addUpdate(e, updates, readUpdate(e, inner));
     else e.fail(inner.span, messages.notInPhase(inner.kind === 'phase' ? 'another phase' : `\`${inner.name.text}\``));
   }
-  return steps === undefined ? undefined : { name: line.name.text, span: line.name.span, steps, updates };
+  return steps === undefined || steps === 0 ? undefined : { name: line.name.text, span: line.name.span, steps, updates };
 }
 
 /** A running average goes on through the phases, also where their lines do not speak of it. */
@@ -111,7 +119,7 @@ function readUpdate(e: Elaborator, line: Extract<TrainLine, { kind: 'update' }>)
   let average: Node | undefined;
   for (const option of line.options) {
     const value = evaluate(e, option.value, e.scope);
-    if (option.name.text === 'times') times = sizeOf(e, value, option.value.span) ?? 1;
+    if (option.name.text === 'times') times = countOf(e, value, option.value.span, '`times`') ?? 1;
     else if (option.name.text === 'average') {
       if (value.kind === 'number' && value.value >= 0 && value.value < 1) average = e.builder.constant(value.value);
       else if (value.kind === 'tensor' && !value.batched && value.node.shape.length === 0) average = asFloat(e, value.node);

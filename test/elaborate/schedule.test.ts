@@ -220,6 +220,21 @@ describe('phases', () => {
     expect(Array.from({ length: 4 }, (_, i) => after.step(i + 2))).toEqual(all.slice(2));
   });
 
+  test('of no steps is left out', () => {
+    const plan = (phase: string) => compiled(`${game}train { batch 4 steps 9\n ${phase} ${lines} }`).train as TrainPlan;
+    expect(plan('phase warm steps 0 { D with sgd(lr: 0.2), times 2 }\n')).toEqual(plan(''));
+  });
+
+  test.each([
+    ['batch 0 steps 9', '`batch` is 0'],
+    ['batch 4 steps 0', '`steps` is 0'],
+    ['batch 4 steps -3', '`steps` is -3'],
+    ['batch 4 steps 9 accumulate 0', '`accumulate` is 0'],
+    ['batch 4 steps 9\n phase warm steps -1 { D with sgd(lr: 0.1) }', "a phase's `steps` is -1"],
+  ])('%s is too small, and nothing else is wrong', (settings, message) => {
+    expect(mistakes(`${game}train { ${settings}\n ${lines} }`)).toEqual([`GAN4075 ${message}`]);
+  });
+
   test('refusals', () => {
     const train = (text: string) => mistakes(`${game}train { batch 4 steps 9\n ${text} }`);
     expect(train(`phase warm steps 10 { D with sgd(lr: 0.1) }\n ${lines}`)).toEqual([expect.stringMatching(/^GAN4032 the phases have 10 steps/)]);

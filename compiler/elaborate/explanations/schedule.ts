@@ -46,4 +46,10 @@ export const schedule: Readonly<Record<string, Explanation>> = {
     wrong: 'game { G minimizes E[G(z)^2] }\ntrain {\n  batch 64   steps 3000   start 2000\n  G with adam(lr: 2e-4)\n}',
     right: 'game { G minimizes E[G(z)^2] }\ntrain {\n  batch 64   steps 3000   start "gan.safetensors"\n  G with adam(lr: 2e-4)\n}',
   },
+  GAN4075: {
+    about:
+      'Batch, steps, batches to `accumulate` and `times` are whole numbers from 1. A phase may have no steps: it is left out, so that a hyper can say how long it is, or that there is none.',
+    wrong: 'game { G minimizes E[G(z)^2] }\ntrain {\n  batch 0   steps 3000\n  G with adam(lr: 2e-4)\n}',
+    right: 'game { G minimizes E[G(z)^2] }\ntrain {\n  batch 64   steps 3000\n  phase warm steps 0 { G with adam(lr: 2e-3) }\n  G with adam(lr: 2e-4)\n}',
+  },
 };

@@ -1,4 +1,4 @@
-/** `every`, phases, `accumulate` and `start`: GAN403x, GAN4048. */
+/** `every`, phases, `accumulate` and `start`: GAN403x, GAN4048, GAN4075. */
 import type { Problem } from './words.js';
 
 export const everyOutside = (): Problem => ({
@@ -23,6 +23,12 @@ export const nothingAfterPhases = (phases: number, steps: number): Problem => ({
   code: 'GAN4033',
   message: `the phases end after ${phases} of ${steps} steps, and then no player moves`,
   help: `write \`steps ${phases}\`, or the players' lines for the rest`,
+});
+export const countTooSmall = (what: string, count: number, least: number): Problem => ({
+  code: 'GAN4075',
+  message: `${what} is ${count}`,
+  label: 'too small',
+  help: `a whole number from ${least}`,
 });
 export const notInPhase = (what: string): Problem => ({
   code: 'GAN4034',
