@@ -33,7 +33,7 @@ test('distinct kernels of every spec', () => {
       "sngan.gan 178",
       "stylegan.gan 348",
       "text-to-video.gan 511",
-      "tgans-c.gan 388",
+      "tgans-c.gan 394",
       "wgan-gp.gan 142",
     ]
   `);
