@@ -230,6 +230,7 @@ describe('phases', () => {
     ['batch 4 steps 0', '`steps` is 0'],
     ['batch 4 steps -3', '`steps` is -3'],
     ['batch 4 steps 9 accumulate 0', '`accumulate` is 0'],
+    ['batch 4 steps 9\n phase warm steps 2 { D with sgd(lr: 0.1), times 0 }', '`times` is 0'],
     ['batch 4 steps 9\n phase warm steps -1 { D with sgd(lr: 0.1) }', "a phase's `steps` is -1"],
   ])('%s is too small, and nothing else is wrong', (settings, message) => {
     expect(mistakes(`${game}train { ${settings}\n ${lines} }`)).toEqual([`GAN4075 ${message}`]);
