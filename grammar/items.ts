@@ -341,7 +341,7 @@ export class SpecParser extends StatementParser {
       this.OR<TrainLine>({
         DEF: [
           { GATE: () => this.wordAt(2) && this.peek(3) === t.Steps && this.peek(2) !== t.With, ALT: () => this.SUBRULE(this.phase) },
-          { GATE: () => this.peek(2) === t.With || this.nearWith, ALT: () => this.SUBRULE(this.update) },
+          { GATE: () => this.peek(2) === t.With || this.nearWith || this.optionAt(2), ALT: () => this.SUBRULE(this.update) },
           { ALT: () => this.SUBRULE(this.setting) },
         ],
         IGNORE_AMBIGUITIES: true,
@@ -352,6 +352,17 @@ export class SpecParser extends StatementParser {
   /** `D wiht adam(...)`. */
   private get nearWith(): boolean {
     return this.peek(2) === t.Identifier && this.wordAt(3) && this.peek(4) === t.LParen && suggest(this.LA(2).image, ['with']) !== undefined;
+  }
+
+  /** `times 5 with adam(...)`, perhaps after a comma, from the token `start` on: an option that stands before `with`. */
+  private optionAt(start: number): boolean {
+    const at = this.peek(start) === t.Comma ? start + 1 : start;
+    if (!this.wordAt(at) || this.peek(at) === t.With || this.peek(at + 1) === t.With) return false;
+    for (let k = at + 1; ; k += 1) {
+      const type = this.peek(k);
+      if (type === t.With) return true;
+      if (type === t.Newline || type === t.LCurly || type === t.RCurly || type === EOF) return false;
+    }
   }
 
   private phase = this.RULE('phase', (): TrainLine => {
@@ -366,6 +377,18 @@ export class SpecParser extends StatementParser {
   private update = this.RULE('update', (): TrainLine => {
     const first = this.CONSUME(t.Word);
     const player = this.nameOf(first);
+    const options: PairItem[] = [];
+    this.MANY1({
+      GATE: () => this.optionAt(1),
+      DEF: () => {
+        this.OPTION(() => this.CONSUME1(t.Comma));
+        const option = this.SUBRULE1(this.namedValue);
+        this.ACTION(() => {
+          this.say(messages.optionFirst, option.name.span, option.name.text, player.text);
+          options.push(option);
+        });
+      },
+    });
     this.OR([
       { ALT: () => this.CONSUME(t.With) },
       {
@@ -376,10 +399,9 @@ export class SpecParser extends StatementParser {
       },
     ]);
     const optimizer = this.SUBRULE(this.origin, { ARGS: ['an optimizer'] });
-    const options: PairItem[] = [];
-    this.MANY(() => {
-      this.CONSUME(t.Comma);
-      options.push(this.SUBRULE(this.namedValue));
+    this.MANY2(() => {
+      this.CONSUME2(t.Comma);
+      options.push(this.SUBRULE2(this.namedValue));
     });
     return { kind: 'update', span: this.from(first), player, optimizer, options: options.filter((o) => o !== undefined) };
   });

@@ -381,6 +381,16 @@ export const messages = {
     'train { batch 64 }',
     (name: string, sign: string) => ({ message: `a setting is written without \`${sign}\``, help: `write \`${name} value\`` }),
   ),
+  optionFirst: message(
+    'GAN1408',
+    "The options of a player's line come last, each after a comma: `D with adam(lr: 2e-4), times 5`.",
+    'train {\n  batch 64   steps 1000\n  D times 5 with adam(lr: 2e-4)\n}',
+    'train {\n  batch 64   steps 1000\n  D with adam(lr: 2e-4), times 5\n}',
+    (option: string, player: string) => ({
+      message: `\`${option}\` stands before \`with\``,
+      help: `options come last, after a comma: \`${player} with optimizer(...), ${option} value\``,
+    }),
+  ),
 } as const;
 
 function strayHelp(text: string): string | undefined {

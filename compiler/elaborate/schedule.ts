@@ -51,7 +51,8 @@ export function readSchedule(e: Elaborator, item: TrainItem, batch?: number): Sc
   for (const line of item.lines) {
     if (line.kind === 'setting') {
       const value = evaluate(e, line.value, e.scope);
-      if (!settings.includes(line.name.text)) e.fail(line.name.span, messages.unknownSetting(line.name.text, settings));
+      if (options.includes(line.name.text)) e.fail(line.name.span, messages.optionAsSetting(line.name.text));
+      else if (!settings.includes(line.name.text)) e.fail(line.name.span, messages.unknownSetting(line.name.text, settings));
       else if (values.has(line.name.text) || (line.name.text === 'start' && start !== undefined)) e.fail(line.name.span, messages.settingTwice(line.name.text));
       else if (line.name.text === 'start') {
         if (value.kind === 'string') start = value.text;
@@ -124,7 +125,8 @@ function readUpdate(e: Elaborator, line: Extract<TrainLine, { kind: 'update' }>)
       if (value.kind === 'number' && value.value >= 0 && value.value < 1) average = e.builder.constant(value.value);
       else if (value.kind === 'tensor' && !value.batched && value.node.shape.length === 0) average = asFloat(e, value.node);
       else if (value.kind !== 'poison') e.fail(option.value.span, messages.averageDecay(describe(value)));
-    } else e.fail(option.name.span, messages.unknownSetting(option.name.text, options));
+    } else if (settings.includes(option.name.text)) e.fail(option.name.span, messages.settingAsOption(option.name.text));
+    else e.fail(option.name.span, messages.unknownSetting(option.name.text, options));
   }
   return { player: line.player.text, span: line.player.span, optimizer: line.optimizer, times, average };
 }

@@ -248,6 +248,10 @@ describe('phases', () => {
       expect.stringMatching(/^GAN4025 /),
       expect.stringMatching(/^GAN4012 /),
     ]);
+    expect(train('D with sgd(lr: 0.1), steps 2\n G with sgd(lr: 0.1)\n times 2')).toEqual([
+      "GAN4012 a player's line has no `steps`",
+      'GAN4012 `train` has no `times` of its own',
+    ]);
     expect(train(`batch 3\n ${lines}`)).toEqual([expect.stringMatching(/^GAN4031 /)]);
   });
 });

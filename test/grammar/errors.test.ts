@@ -142,6 +142,12 @@ describe('messages in full', () => {
 1 error`);
   });
 
+  test.each(['G times 5 with adam(lr: 1)', 'G, times 5 with adam(lr: 1)', 'G times 5, average 0.9 with adam(lr: 1)'])('options before `with`: %s', (line) => {
+    const { tree, list } = read(`train {\n  batch 3\n  ${line}\n  steps 9\n}`);
+    expect(list.map((d) => `${d.code} ${d.message}`)).toEqual(['GAN1408 `times` stands before `with`']);
+    expect(tree.items[0]).toMatchObject({ lines: [{ kind: 'setting' }, { kind: 'update' }, { kind: 'setting' }] });
+  });
+
   test('a misspelt item', () => {
     expect(shown('gaem { D maximizes E[x] }')).toBe(`a.gan:1:1: error GAN1401: \`gaem\` begins no item
 1 | gaem { D maximizes E[x] }

@@ -72,6 +72,16 @@ export const unknownSetting = (name: string, known: readonly string[]): Problem 
   message: `\`train\` knows no \`${name}\``,
   help: meant(name, known) ?? `it knows ${names(known)}`,
 });
+export const optionAsSetting = (name: string): Problem => ({
+  code: 'GAN4012',
+  message: `\`train\` has no \`${name}\` of its own`,
+  help: `it is an option of a player, after a comma on the player's line: \`G with adam(lr: 2e-4), ${name} value\``,
+});
+export const settingAsOption = (name: string): Problem => ({
+  code: 'GAN4012',
+  message: `a player's line has no \`${name}\``,
+  help: `it is of the whole training: write \`${name} value\` on a line of its own`,
+});
 export const onlyOnce = (what: string): Problem => ({
   code: 'GAN4013',
   message: `a spec has one \`${what}\``,
