@@ -65,7 +65,7 @@ function withSlow(isSlow: (kernel: string) => boolean): Program {
   const kernels = program.kernels.map((kernel) => {
     const [first] = kernel.candidates;
     const wait =
-      'var waited = 0u; for (var w = 0u; w < parameters.n0 + 10000u; w++) { waited = waited * 1664525u + 1013904223u; } if (waited == 12345u) { return; }';
+      'var waited = 0u; for (var w = 0u; w < parameters.n0 + 200000u; w++) { waited = waited * 1664525u + 1013904223u; } if (waited == 12345u) { return; }';
     const slow: KernelCandidate = {
       ...first,
       name: 'slow',
