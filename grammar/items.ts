@@ -357,7 +357,8 @@ export class SpecParser extends StatementParser {
   /** `times 5 with adam(...)`, perhaps after a comma, from the token `start` on: an option that stands before `with`. */
   private optionAt(start: number): boolean {
     const at = this.peek(start) === t.Comma ? start + 1 : start;
-    if (!this.wordAt(at) || this.peek(at) === t.With || this.peek(at + 1) === t.With) return false;
+    // By name: settings may share a line with an update, as in `batch n steps 9 D with adam(...)`.
+    if (!['times', 'average'].includes(this.LA(at).image)) return false;
     for (let k = at + 1; ; k += 1) {
       const type = this.peek(k);
       if (type === t.With) return true;

@@ -148,6 +148,12 @@ describe('messages in full', () => {
     expect(tree.items[0]).toMatchObject({ lines: [{ kind: 'setting' }, { kind: 'update' }, { kind: 'setting' }] });
   });
 
+  test('settings by name on the line of an update are no options', () => {
+    const { tree, list } = read('train { batch n steps m D with adam(lr: 1) }');
+    expect(list).toEqual([]);
+    expect(tree.items[0]).toMatchObject({ lines: [{ kind: 'setting' }, { kind: 'setting' }, { kind: 'update' }] });
+  });
+
   test('a misspelt item', () => {
     expect(shown('gaem { D maximizes E[x] }')).toBe(`a.gan:1:1: error GAN1401: \`gaem\` begins no item
 1 | gaem { D maximizes E[x] }
